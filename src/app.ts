@@ -1,0 +1,130 @@
+import { seedDemo } from '../prisma/seed.ts'
+import type { Config } from './config.ts'
+import { type Database, openDatabase } from './database/client.ts'
+import { migrate } from './database/migrations.ts'
+import { holdAlone } from './database/single-instance.ts'
+import { AccessTokens } from './domains/auth/access-tokens.ts'
+import { AuthService } from './domains/auth/auth.service.ts'
+import { Standing } from './domains/auth/standing.ts'
+import { FloorService } from './domains/floor/floor.service.ts'
+import { GroupsService } from './domains/groups/groups.service.ts'
+import { closeWhatIsOpen, HistoryService, lastFencingToken } from './domains/history/history.service.ts'
+import { Recorder } from './domains/history/recorder.ts'
+import { MediaService } from './domains/media/media.service.ts'
+import { PresenceService } from './domains/presence/presence.service.ts'
+import { UsersService } from './domains/users/users.service.ts'
+import type { Services } from './graphql/context.ts'
+import { startServer } from './graphql/server.ts'
+import { newId } from './ids.ts'
+import { liveKit, noMediaServer } from './integrations/livekit/livekit.ts'
+import type { MediaServer } from './integrations/livekit/media-server.ts'
+import { createLogger, type Logger } from './logger.ts'
+import { systemClock } from './realtime/clock.ts'
+import type { RealtimeEngine } from './realtime/engine.ts'
+import { failClosed } from './realtime/fail-closed.ts'
+import { MemoryEngine } from './realtime/memory/memory-engine.ts'
+import { OpenStreams } from './realtime/open-streams.ts'
+import { keptSecret } from './secrets.ts'
+
+export interface App extends AsyncDisposable {
+  readonly url: string
+  /** What runs and what does not, a line each, for who operates it. */
+  readonly summary: readonly (readonly [what: string, how: string])[]
+  /** Rejects when this instance must not go on; never resolves. */
+  readonly lost: Promise<never>
+}
+
+export interface Overrides {
+  readonly engine?: RealtimeEngine
+  readonly log?: Logger
+}
+
+/** Builds every object once and says what depends on what. Everything is closed in reverse order, the database last. */
+export async function createApp(config: Config, overrides: Overrides = {}): Promise<App> {
+  await using stack = new AsyncDisposableStack()
+  const log = overrides.log ?? createLogger(config)
+
+  const database = await chooseDatabase(config, log, stack)
+  const alone = stack.use(await holdAlone(database.url, log))
+  await migrate(database.url, { log })
+  const { db, answers } = stack.use(openDatabase(database.url, log))
+  await closeWhatIsOpen(db)
+  const standing = stack.use(new Standing(db, log))
+  await standing.load()
+
+  stack.defer(() => closeWhatIsOpen(db).catch((err: unknown) => log.error({ err }, 'the record stays open until the next start')))
+  const recorder = stack.use(new Recorder({ db, log, answers }))
+  const onError = (err: unknown) => log.error({ err }, 'the real-time engine failed')
+  const engine = failClosed(stack.use(overrides.engine ?? (await createEngine(config, db, onError))), onError)
+  stack.defer(engine.record((entry) => recorder.add(entry)))
+  const media = chooseMedia(config)
+
+  const secretKey = config.secretKey ?? (await keptSecret(config.dataFolder, 'secret-key'))
+  const services = createServices({ config, db, log, standing, recorder, engine, media, accessTokens: new AccessTokens(secretKey) })
+  await firstPeople(config, services)
+
+  let stopping = false
+  const server = stack.use(await startServer({ config, services, log, ready: async () => !stopping && (await answers()) }))
+  stack.defer(() => {
+    stopping = true
+  })
+  return {
+    url: server.url,
+    summary: [
+      ['database', database.name],
+      ['floor', engine.name],
+      ['media', media?.name ?? 'none: devices get no way to be heard'],
+    ],
+    lost: alone.lost,
+    [Symbol.asyncDispose]: (
+      (owned) => () =>
+        owned.disposeAsync()
+    )(stack.move()),
+  }
+}
+
+async function chooseDatabase({ database, dataFolder }: Config, log: Logger, stack: AsyncDisposableStack) {
+  if (database.kind === 'url') return { url: database.url, name: 'PostgreSQL at DATABASE_URL' }
+  const { openEmbeddedPostgres } = await import('./database/embedded-postgres.ts')
+  const embedded = stack.use(await openEmbeddedPostgres({ folder: dataFolder, log }))
+  return { url: embedded.url, name: `embedded PostgreSQL ${embedded.version} in ${dataFolder}` }
+}
+
+const createEngine = async ({ pressRate }: Config, db: Database, onError: (error: unknown) => void) =>
+  new MemoryEngine({ clock: systemClock, pressRate, epoch: newId(), fencingToken: await lastFencingToken(db), onError })
+
+function chooseMedia({ media, environment }: Config): MediaServer | null {
+  if (media.kind === 'livekit') return liveKit(media)
+  return environment === 'production' ? null : noMediaServer()
+}
+
+interface Parts {
+  readonly config: Config
+  readonly db: Database
+  readonly log: Logger
+  readonly standing: Standing
+  readonly recorder: Recorder
+  readonly engine: RealtimeEngine
+  readonly media: MediaServer | null
+  readonly accessTokens: AccessTokens
+}
+
+function createServices({ config, db, log, standing, recorder, engine, media, accessTokens }: Parts): Services {
+  const streams = new OpenStreams()
+  const groups = new GroupsService({ db, standing, engine, streams })
+  return {
+    db,
+    auth: new AuthService({ db, standing, accessTokens, demo: config.demo }),
+    users: new UsersService({ db, standing }),
+    groups,
+    presence: new PresenceService({ engine, groups, streams, log }),
+    floor: new FloorService({ engine, groups, streams }),
+    media: new MediaService({ server: media, environment: config.environment }),
+    history: new HistoryService({ db, groups, recorder }),
+  }
+}
+
+async function firstPeople({ bootstrapAdmin, demo }: Config, services: Services) {
+  if (bootstrapAdmin) await services.users.ensureAdmin(bootstrapAdmin)
+  if (demo) await seedDemo(services)
+}

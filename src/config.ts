@@ -1,0 +1,134 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+/** What NEDA is told by its environment; each variable is described in .env.example. */
+export interface Config {
+  readonly environment: 'development' | 'production' | 'test'
+  readonly host: string
+  readonly port: number
+  readonly publicUrl: string
+  readonly allowedOrigins: readonly string[]
+  /** Where secrets and the embedded database are kept. */
+  readonly dataFolder: string
+  readonly database: { readonly kind: 'embedded' } | { readonly kind: 'url'; readonly url: string }
+  readonly media: MediaConfig
+  /** Signs access tokens; null: one is made and kept in the data folder. */
+  readonly secretKey: string | null
+  readonly bootstrapAdmin: { readonly username: string; readonly password: string } | null
+  /** Presses per second and session. */
+  readonly pressRate: number
+  /** Whether the demo people may exist: never in production, never where others than this machine can reach them. */
+  readonly demo: boolean
+}
+
+export type MediaConfig =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'livekit'; readonly url: string; readonly publicUrl: string; readonly apiKey: string; readonly apiSecret: string }
+
+/** All that is wrong with the environment, by name; never a value. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(`The environment is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}\nSee .env.example.`)
+    this.name = 'ConfigError'
+  }
+}
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
+
+const url = (...protocols: string[]) =>
+  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+    error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  })
+
+const text = (least: number) => z.string().min(least, `must have at least ${least} characters`)
+
+const environment = z.object({
+  NODE_ENV: z.enum(['development', 'production', 'test'], 'must be development, production or test').default('development'),
+  HOST: text(1).default('127.0.0.1'),
+  PORT: z.coerce
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(0, 'must be 0 to 65535')
+    .max(65_535, 'must be 0 to 65535')
+    .default(4000),
+  PUBLIC_URL: url('http:', 'https:').optional(),
+  ALLOWED_ORIGINS: z
+    .string()
+    .default('')
+    .transform((list) =>
+      list
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter((origin) => origin !== ''),
+    )
+    .refine((origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin), {
+      error: 'must be a comma-separated list of origins such as https://console.example.org',
+    }),
+  NEDA_DATA_DIR: text(1).default('.neda'),
+  DATABASE_URL: url('postgres:', 'postgresql:').optional(),
+  REDIS_URL: z.undefined('is not supported yet: this NEDA keeps the floor in its own process; unset it').optional(),
+  LIVEKIT_URL: url('ws:', 'wss:', 'http:', 'https:').optional(),
+  LIVEKIT_PUBLIC_URL: url('ws:', 'wss:').optional(),
+  LIVEKIT_API_KEY: text(1).optional(),
+  LIVEKIT_API_SECRET: text(1).optional(),
+  SECRET_KEY: text(32).optional(),
+  NEDA_BOOTSTRAP_ADMIN_USERNAME: z.string().trim().min(1, 'must not be blank').max(100, 'must have at most 100 characters').optional(),
+  NEDA_BOOTSTRAP_ADMIN_PASSWORD: text(8).max(128, 'must have at most 128 characters').optional(),
+  PRESS_RATE: z.coerce.number('must be a number').min(0.1, 'must be 0.1 to 1000').max(1_000, 'must be 0.1 to 1000').default(5),
+})
+
+type Environment = z.infer<typeof environment>
+
+/** Reads the whole environment, or throws a ConfigError that names all of its problems at once. An empty variable is an absent one. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = environment.safeParse(present)
+  const own = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
+  const problems = [...own, ...contradictions(present)]
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
+  const it = parsed.data
+  return {
+    environment: it.NODE_ENV,
+    host: it.HOST,
+    port: it.PORT,
+    publicUrl: it.PUBLIC_URL ?? `http://${it.HOST === '0.0.0.0' || it.HOST === '::' ? 'localhost' : bracketed(it.HOST)}:${it.PORT}`,
+    allowedOrigins: it.ALLOWED_ORIGINS,
+    dataFolder: resolve(it.NEDA_DATA_DIR),
+    database: it.DATABASE_URL === undefined ? { kind: 'embedded' } : { kind: 'url', url: it.DATABASE_URL },
+    media: media(it),
+    secretKey: it.SECRET_KEY ?? null,
+    bootstrapAdmin: bootstrapAdmin(it),
+    pressRate: it.PRESS_RATE,
+    demo: it.NODE_ENV !== 'production' && LOOPBACK.has(it.HOST),
+  }
+}
+
+/** What is wrong between variables, each of which may be fine by itself. */
+function contradictions(env: Readonly<Record<string, string | undefined>>): string[] {
+  const together = (names: readonly string[], why: string) => {
+    const missing = names.filter((name) => env[name] === undefined)
+    return missing.length > 0 && missing.length < names.length ? missing.map((name) => `${name} is missing: ${why}`) : []
+  }
+  const problems = [
+    ...together(['LIVEKIT_URL', 'LIVEKIT_API_KEY', 'LIVEKIT_API_SECRET'], 'LiveKit needs its URL, key and secret'),
+    ...together(['NEDA_BOOTSTRAP_ADMIN_USERNAME', 'NEDA_BOOTSTRAP_ADMIN_PASSWORD'], 'the first admin needs a name and a password'),
+  ]
+  if (env.LIVEKIT_PUBLIC_URL !== undefined && env.LIVEKIT_URL === undefined)
+    problems.push('LIVEKIT_URL is missing: LIVEKIT_PUBLIC_URL is set')
+  if (env.NODE_ENV === 'production' && env.LIVEKIT_API_SECRET === 'secret')
+    problems.push('LIVEKIT_API_SECRET is the one of livekit-server --dev, which everybody knows')
+  return problems
+}
+
+function media(env: Environment): MediaConfig {
+  const { LIVEKIT_URL, LIVEKIT_PUBLIC_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET } = env
+  if (LIVEKIT_URL === undefined || LIVEKIT_API_KEY === undefined || LIVEKIT_API_SECRET === undefined) return { kind: 'none' }
+  const publicUrl = LIVEKIT_PUBLIC_URL ?? LIVEKIT_URL.replace(/^http/, 'ws')
+  return { kind: 'livekit', url: LIVEKIT_URL, publicUrl, apiKey: LIVEKIT_API_KEY, apiSecret: LIVEKIT_API_SECRET }
+}
+
+function bootstrapAdmin({ NEDA_BOOTSTRAP_ADMIN_USERNAME: username, NEDA_BOOTSTRAP_ADMIN_PASSWORD: password }: Environment) {
+  return username === undefined || password === undefined ? null : { username, password }
+}
+
+const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host)

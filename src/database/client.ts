@@ -1,0 +1,33 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+import { PrismaClient } from '../../prisma/generated/client/client.ts'
+import type { Logger } from '../logger.ts'
+
+export type Database = PrismaClient
+
+/** Instants are stored by the session's time zone, so it is UTC whatever the server's is. No statement may hang or hold a lock for long. */
+const SESSION_OPTIONS = '-c TimeZone=UTC -c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000'
+
+export interface OpenDatabase extends AsyncDisposable {
+  readonly db: Database
+  /** Whether the database answers now. */
+  readonly answers: () => Promise<boolean>
+}
+
+export function openDatabase(url: string, log: Logger): OpenDatabase {
+  const pool = new pg.Pool({ connectionString: url, max: 10, connectionTimeoutMillis: 3_000, options: SESSION_OPTIONS })
+  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection ended'))
+  const db = new PrismaClient({ adapter: new PrismaPg(pool) })
+  return {
+    db,
+    answers: () =>
+      pool.query('SELECT 1').then(
+        () => true,
+        () => false,
+      ),
+    async [Symbol.asyncDispose]() {
+      await db.$disconnect()
+      await pool.end()
+    },
+  }
+}

@@ -1,0 +1,235 @@
+import { builder } from '../../graphql/builder.ts'
+import { fromGlobalId } from '../../graphql/global-ids.ts'
+import { checkPage, connectionOf } from '../../graphql/pages.ts'
+import { selfContained } from '../../graphql/self-contained.ts'
+import type { GroupId, MemberId } from '../../ids.ts'
+import { UserError } from '../outcome.graphql.ts'
+import type { Outcome } from '../outcome.ts'
+
+const GroupRole = builder.enumType('GroupRole', {
+  description: 'What a member may do in one group.',
+  values: {
+    GROUP_MANAGER: { description: 'Real-time authority in this group: stops the speaker. Exactly one in each group.' },
+    MEMBER: { description: 'Talks and listens.' },
+  } as const,
+})
+
+export const FloorPriority = builder.enumType('FloorPriority', {
+  description: 'Rank of a floor request; only a strictly greater one pre-empts. A membership has LOW to HIGH.',
+  values: {
+    LOW: { description: 'Below the ordinary.' },
+    NORMAL: { description: 'The ordinary rank of a member.' },
+    HIGH: { description: "Above the ordinary; the manager's in the own group." },
+    EMERGENCY: { description: 'Comes with an emergency alert only.' },
+  } as const,
+})
+
+export const GroupMember = builder.prismaNode('GroupMember', {
+  description: 'That a user belongs to a group.',
+  id: { field: 'id', description: 'Names this membership.' },
+  fields: (t) => ({
+    user: t.relation('user', { description: 'Who belongs to the group.' }),
+    role: t.expose('role', { type: GroupRole, description: 'What the member may do in this group.' }),
+    canTalk: t.exposeBoolean('canTalk', { description: 'False for who may only listen: its presses are DENIED RECEIVE_ONLY.' }),
+    priority: t.expose('priority', { type: FloorPriority, description: 'The highest rank of its floor requests.' }),
+    mutedUntil: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'Until when the manager or an admin muted the member; null when nobody did.',
+      resolve: () => null,
+    }),
+  }),
+})
+
+export const Group = builder.prismaNode('Group', {
+  description: 'People who share one floor: only one of them speaks at a time.',
+  select: { id: true, name: true },
+  id: { field: 'id', description: 'Names this group.', ...selfContained },
+  fields: (t) => ({
+    name: t.string({ description: 'What the group is called.', resolve: ({ name }) => name, ...selfContained }),
+    description: t.string({
+      nullable: true,
+      description: 'What the group is for.',
+      select: { description: true },
+      resolve: ({ description }) => description,
+    }),
+    talkLimitMs: t.int({
+      description: 'The longest talk burst in milliseconds, 5000 to 300000.',
+      select: { talkLimitMs: true },
+      resolve: ({ talkLimitMs }) => talkLimitMs,
+    }),
+    queueCapacity: t.int({
+      description: 'How many floor requests may wait; 0 is no queue.',
+      select: { queueCapacity: true },
+      resolve: ({ queueCapacity }) => queueCapacity,
+    }),
+    preemptGraceMs: t.int({
+      description: 'How long a pre-empted speaker may finish, in milliseconds, 0 to 3000.',
+      select: { preemptGraceMs: true },
+      resolve: ({ preemptGraceMs }) => preemptGraceMs,
+    }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When the group was created.',
+      select: { createdAt: true },
+      resolve: ({ createdAt }) => createdAt,
+    }),
+    manager: t.field({
+      type: GroupMember,
+      description: 'The one member with real-time authority in this group.',
+      select: (_args, _context, nestedSelection) => ({
+        members: { ...(nestedSelection() as object), where: { deletedAt: null, role: 'GROUP_MANAGER' }, take: 1 },
+      }),
+      resolve: ({ members: [manager] }) => {
+        if (!manager) throw new Error('an active group has a manager')
+        return manager
+      },
+    }),
+    members: t.relatedConnection(
+      'members',
+      {
+        description: 'Who belongs to the group, in the order of joining. Pages of 20, at most 100.',
+        cursor: 'id',
+        query: (args) => {
+          checkPage(args)
+          return { where: { deletedAt: null }, orderBy: { id: 'asc' } }
+        },
+      },
+      ...connectionOf('GroupMember', 'members'),
+    ),
+  }),
+})
+
+builder.queryField('group', (t) =>
+  t.withAuth({ signedIn: true }).prismaField({
+    type: Group,
+    nullable: true,
+    description: 'One group. Its members and admins may ask; for all others it is NOT_FOUND.',
+    args: { id: t.arg.id({ required: true, description: "The group's id." }) },
+    resolve: (query, _root, args, { db, groups, viewer }) => {
+      const { group } = groups.visible(viewer, fromGlobalId('Group', args.id))
+      return db.group.findUnique({ ...query, where: { id: group.id } })
+    },
+  }),
+)
+
+builder.queryField('groups', (t) =>
+  t.withAuth({ signedIn: true }).prismaConnection(
+    {
+      type: Group,
+      cursor: 'id',
+      description:
+        'The groups one may see, by name: for admins all, for others their own. Pages of 20, at most 100. Anyone signed in may ask.',
+      resolve: (query, _root, args, { db, viewer }) => {
+        checkPage(args)
+        return db.group.findMany({ ...query, where: visibleTo(viewer), orderBy: [{ name: 'asc' }, { id: 'asc' }] })
+      },
+    },
+    ...connectionOf('Group', 'groups'),
+  ),
+)
+
+const visibleTo = ({ id, systemRole }: { id: string; systemRole: 'ADMIN' | 'USER' }) => ({
+  deletedAt: null,
+  ...(systemRole === 'ADMIN' ? {} : { members: { some: { userId: id, deletedAt: null } } }),
+})
+
+const CreateGroupInput = builder.inputType('CreateGroupInput', {
+  description: 'A new group.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: '1 to 100 characters.' }),
+    description: t.string({ description: 'At most 2000 characters.' }),
+    managerId: t.id({ required: true, description: 'The user who becomes its manager.' }),
+    memberIds: t.idList({ description: 'Users who become members: at most 200.' }),
+    talkLimitMs: t.int({ required: true, defaultValue: 30_000, description: 'The longest talk burst in milliseconds, 5000 to 300000.' }),
+  }),
+})
+
+const groupPayload = (name: string, description: string) =>
+  builder.objectRef<Outcome<GroupId>>(name).implement({
+    description,
+    fields: (t) => ({
+      group: t.prismaField({
+        type: Group,
+        nullable: true,
+        description: 'The group as it is now.',
+        resolve: (query, { done }, _args, { db }) => (done === null ? null : db.group.findUnique({ ...query, where: { id: done } })),
+      }),
+      userErrors: t.field({ type: [UserError], description: 'Empty when it is done.', resolve: ({ userErrors }) => [...userErrors] }),
+    }),
+  })
+
+const CreateGroupPayload = groupPayload('CreateGroupPayload', 'The new group, or why there is none.')
+
+builder.mutationField('createGroup', (t) =>
+  t.withAuth({ admin: true }).field({
+    type: CreateGroupPayload,
+    description: 'Creates a group with its manager and members. Admins only. An unknown user is NOT_FOUND. User error: INVALID_VALUE.',
+    args: { input: t.arg({ type: CreateGroupInput, required: true, description: 'The new group.' }) },
+    resolve: (_root, { input }, { groups }) =>
+      groups.createGroup({
+        name: input.name,
+        description: input.description ?? null,
+        managerId: fromGlobalId('User', input.managerId),
+        memberIds: (input.memberIds ?? []).map((id) => fromGlobalId('User', id)),
+        talkLimitMs: input.talkLimitMs,
+      }),
+  }),
+)
+
+const AddGroupMemberInput = builder.inputType('AddGroupMemberInput', {
+  description: 'Who comes into which group.',
+  fields: (t) => ({
+    groupId: t.id({ required: true, description: 'The group.' }),
+    userId: t.id({ required: true, description: 'Who becomes a member.' }),
+    canTalk: t.boolean({ required: true, defaultValue: true, description: 'False for who may only listen.' }),
+  }),
+})
+
+const AddGroupMemberPayload = builder.objectRef<Outcome<MemberId>>('AddGroupMemberPayload').implement({
+  description: 'The new membership, or why there is none.',
+  fields: (t) => ({
+    member: t.prismaField({
+      type: GroupMember,
+      nullable: true,
+      description: 'The new membership.',
+      resolve: (query, { done }, _args, { db }) => (done === null ? null : db.groupMember.findUnique({ ...query, where: { id: done } })),
+    }),
+    userErrors: t.field({ type: [UserError], description: 'Empty when it is done.', resolve: ({ userErrors }) => [...userErrors] }),
+  }),
+})
+
+builder.mutationField('addGroupMember', (t) =>
+  t.withAuth({ admin: true }).field({
+    type: AddGroupMemberPayload,
+    description: 'Makes a user a member of a group. Admins only. An unknown group or user is NOT_FOUND. User error: ALREADY_MEMBER.',
+    args: { input: t.arg({ type: AddGroupMemberInput, required: true, description: 'Who comes into which group.' }) },
+    resolve: (_root, { input }, { groups }) =>
+      groups.addGroupMember({
+        groupId: fromGlobalId('Group', input.groupId),
+        userId: fromGlobalId('User', input.userId),
+        canTalk: input.canTalk,
+      }),
+  }),
+)
+
+const RemoveGroupMemberInput = builder.inputType('RemoveGroupMemberInput', {
+  description: 'Who leaves which group.',
+  fields: (t) => ({
+    groupId: t.id({ required: true, description: 'The group.' }),
+    userId: t.id({ required: true, description: 'Who is no longer a member.' }),
+  }),
+})
+
+const RemoveGroupMemberPayload = groupPayload('RemoveGroupMemberPayload', 'The group without the member, or why nothing changed.')
+
+builder.mutationField('removeGroupMember', (t) =>
+  t.withAuth({ admin: true }).field({
+    type: RemoveGroupMemberPayload,
+    description:
+      'Ends a membership at once: its talk burst ends MEMBER_REMOVED, its presence ends, its streams of this group end ACCESS_REVOKED. Admins only. User errors: NOT_A_MEMBER, GROUP_NEEDS_MANAGER.',
+    args: { input: t.arg({ type: RemoveGroupMemberInput, required: true, description: 'Who leaves which group.' }) },
+    resolve: (_root, { input }, { groups }) =>
+      groups.removeGroupMember({ groupId: fromGlobalId('Group', input.groupId), userId: fromGlobalId('User', input.userId) }),
+  }),
+)

@@ -1,0 +1,55 @@
+import type { Database } from '../database/client.ts'
+import type { AuthService, Viewer } from '../domains/auth/auth.service.ts'
+import type { FloorService } from '../domains/floor/floor.service.ts'
+import type { GroupsService } from '../domains/groups/groups.service.ts'
+import type { HistoryService } from '../domains/history/history.service.ts'
+import type { MediaService } from '../domains/media/media.service.ts'
+import type { PresenceService } from '../domains/presence/presence.service.ts'
+import type { UsersService } from '../domains/users/users.service.ts'
+import { Refusal } from '../errors.ts'
+import type { ConnectionId } from '../ids.ts'
+
+/** What resolvers call: one service for each domain, and the database for reads. */
+export interface Services {
+  readonly db: Database
+  readonly auth: AuthService
+  readonly users: UsersService
+  readonly groups: GroupsService
+  readonly presence: PresenceService
+  readonly floor: FloorService
+  readonly media: MediaService
+  readonly history: HistoryService
+}
+
+/** Who asks: a signed-in device, or nobody, and then why if a token was sent. A bad token is only refused where signing in matters. */
+export type Identity = { readonly viewer: Viewer; readonly refusal: null } | { readonly viewer: null; readonly refusal: Refusal | null }
+
+/** One operation. The same for POST, SSE and WebSocket. */
+export type Context = Services &
+  Identity & {
+    /** The socket, or the open HTTP stream; null for a plain POST. */
+    readonly connectionId: ConnectionId | null
+  }
+
+const BEARER = /^Bearer (\S+)$/i
+
+/** Who sent this `Authorization` value. Hearing from a device is a sign of its life. */
+export async function identify({ auth, presence }: Services, authorization: string | null): Promise<Identity> {
+  if (authorization === null) return { viewer: null, refusal: null }
+  try {
+    const token = BEARER.exec(authorization)?.[1]
+    if (!token) throw new Refusal('UNAUTHENTICATED')
+    const viewer = await auth.viewer(token)
+    presence.signOfLife(viewer.sessionId)
+    return { viewer, refusal: null }
+  } catch (error) {
+    if (error instanceof Refusal) return { viewer: null, refusal: error }
+    throw error
+  }
+}
+
+/** Who asks; refuses who is not signed in. */
+export function viewerOf({ viewer, refusal }: Identity): Viewer {
+  if (!viewer) throw refusal ?? new Refusal('UNAUTHENTICATED')
+  return viewer
+}

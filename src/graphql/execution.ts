@@ -1,0 +1,119 @@
+import {
+  createSourceEventStream,
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute as executeOperation,
+  type FieldNode,
+  type GraphQLSchema,
+  getNamedType,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql'
+import type { Logger } from '../logger.ts'
+import { toClientError } from './refusals.ts'
+
+type Events = AsyncGenerator<ExecutionResult, void, void>
+
+/**
+ * Executes operations for every transport, so that an error looks the same wherever it appears and an event is executed once for all who
+ * watch it with the same document and variables.
+ */
+export class Execution {
+  readonly #log: Logger
+  readonly #documents = new WeakMap<DocumentNode, { readonly id: number; readonly shared: boolean }>()
+  #lastId = 0
+  readonly #results = new WeakMap<object, Map<string, Promise<ExecutionResult>>>()
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  execute = async (args: ExecutionArgs): Promise<ExecutionResult> => this.#forClient(await executeOperation(args))
+
+  /** Opens the stream, or says why not. `onClose` is called once, whoever ends it. */
+  subscribe = async (args: ExecutionArgs, onClose?: () => void): Promise<Events | ExecutionResult> => {
+    const source = await createSourceEventStream(args)
+    if (!(Symbol.asyncIterator in source)) return this.#forClient(source)
+    const { id, shared } = this.#describe(args.schema, args.document)
+    const key = `${id} ${args.operationName ?? ''} ${JSON.stringify(args.variableValues ?? {})}`
+    const tell = (event: object) =>
+      shared ? this.#shared(event, key, args) : this.#executeEvent(event, args, { ...(args.contextValue as object) })
+    return mapEvents(source[Symbol.asyncIterator]() as AsyncIterator<object>, tell, onClose)
+  }
+
+  #shared(event: object, key: string, args: ExecutionArgs): Promise<ExecutionResult> {
+    const results = this.#results.get(event) ?? new Map<string, Promise<ExecutionResult>>()
+    this.#results.set(event, results)
+    const known = results.get(key)
+    if (known) return known
+    const result = this.#executeEvent(event, args, {})
+    results.set(key, result)
+    return result
+  }
+
+  /** A context for this event alone: plugins cache rights and rows in it, which must not outlive the event. */
+  async #executeEvent(event: object, args: ExecutionArgs, contextValue: object): Promise<ExecutionResult> {
+    return this.#forClient(await executeOperation({ ...args, rootValue: event, contextValue }))
+  }
+
+  #forClient(result: ExecutionResult): ExecutionResult {
+    return result.errors ? { ...result, errors: result.errors.map((error) => toClientError(error, this.#log)) } : result
+  }
+
+  #describe(schema: GraphQLSchema, document: DocumentNode) {
+    const known = this.#documents.get(document)
+    if (known) return known
+    const described = { id: ++this.#lastId, shared: isSelfContained(schema, document) }
+    this.#documents.set(document, described)
+    return described
+  }
+}
+
+/** Whether every field of the document is marked as a pure function of the event. One that is not makes each subscriber its own execution. */
+function isSelfContained(schema: GraphQLSchema, document: DocumentNode): boolean {
+  const types = new TypeInfo(schema)
+  let pure = true
+  const Field = (_node: FieldNode) => {
+    const isMarked = types.getFieldDef()?.extensions.selfContained ?? getNamedType(types.getParentType())?.extensions.selfContained
+    if (isMarked !== true && types.getFieldDef()?.name !== '__typename') pure = false
+  }
+  visit(document, visitWithTypeInfo(types, { Field }))
+  return pure
+}
+
+/** Written by hand: the `return()` of a generator would wait for an event that may never come. */
+function mapEvents(source: AsyncIterator<object>, tell: (event: object) => Promise<ExecutionResult>, onClose?: () => void): Events {
+  let open = true
+  const close = () => {
+    if (!open) return
+    open = false
+    onClose?.()
+  }
+  return {
+    async next() {
+      const { value, done } = await source.next()
+      if (!done) return { value: await tell(value), done: false }
+      close()
+      return { value: undefined, done: true }
+    },
+    async return() {
+      close()
+      await source.return?.()
+      return { value: undefined, done: true }
+    },
+    async throw(error) {
+      close()
+      await source.return?.()
+      throw error
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    async [Symbol.asyncDispose]() {
+      close()
+      await source.return?.()
+    },
+  }
+}

@@ -1,0 +1,55 @@
+import { badInput } from '../errors.ts'
+
+export const DEFAULT_PAGE = 20
+export const MOST_PER_PAGE = 100
+
+/** What the parts of every connection mean (Relay's Cursor Connections Specification). */
+export const connectionDescriptions = {
+  firstArgOptions: { description: 'How many, from the beginning: 20 if absent, at most 100.' },
+  afterArgOptions: { description: 'Only what comes after this cursor.' },
+  lastArgOptions: { description: 'How many, from the end: at most 100.' },
+  beforeArgOptions: { description: 'Only what comes before this cursor.' },
+  edgesFieldOptions: { description: 'The entries of this page.' },
+  cursorFieldOptions: { description: 'The place of this entry: give it as `after` or `before`.' },
+  nodeFieldOptions: { description: 'The entry itself.' },
+  pageInfoFieldOptions: { description: 'Where this page begins and ends.' },
+  pageInfoTypeOptions: { description: 'Where a page of a connection begins and ends.' },
+  hasNextPageFieldOptions: { description: 'Whether more comes after this page.' },
+  hasPreviousPageFieldOptions: { description: 'Whether there is more before this page.' },
+  startCursorFieldOptions: { description: 'The cursor of the first entry.' },
+  endCursorFieldOptions: { description: 'The cursor of the last entry.' },
+} as const
+
+/** Names a connection and its edges after what they hold, whichever field it is reached by. */
+export const connectionOf = (name: string, what: string) =>
+  [
+    { name: `${name}Connection`, description: `A page of ${what}.` },
+    { name: `${name}Edge`, description: `One of ${what}, and its place.` },
+  ] as const
+
+/** The form in which Prisma's connections write a cursor that is an id; ours that are not Prisma's write the same. */
+const CURSOR = /^GPC:S:([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})$/
+
+export const toCursor = (id: string) => Buffer.from(`GPC:S:${id}`).toString('base64')
+
+export const uuidOf = (cursor: string): string | undefined => CURSOR.exec(Buffer.from(cursor, 'base64').toString('utf8'))?.[1]
+
+interface PageArguments {
+  readonly first?: number | null | undefined
+  readonly last?: number | null | undefined
+  readonly after?: string | null | undefined
+  readonly before?: string | null | undefined
+}
+
+/** Refuses a page that no connection has: more than 100, none, backwards from nowhere, or after a cursor that was never ours. */
+export function checkPage(args: PageArguments): void {
+  for (const field of ['first', 'last'] as const) {
+    const size = args[field]
+    if (size !== null && size !== undefined && (size < 1 || size > MOST_PER_PAGE))
+      throw badInput([field], `A page has 1 to ${MOST_PER_PAGE} entries.`)
+  }
+  for (const field of ['after', 'before'] as const) {
+    const cursor = args[field]
+    if (cursor !== null && cursor !== undefined && uuidOf(cursor) === undefined) throw badInput([field], 'The cursor is not valid.')
+  }
+}

@@ -1,0 +1,69 @@
+import { PothosValidationError } from '@pothos/core'
+import { GraphQLError } from 'graphql'
+import { Prisma } from '../../prisma/generated/client/client.ts'
+import { Refusal } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+
+/** What a client may know of a failure: its code, whether a retry helps, and never more of an unexpected one than that it happened. */
+export function toClientError(error: GraphQLError, log: Logger): GraphQLError {
+  const refusal = asRefusal(error, log)
+  const { code, retryable, field } = refusal
+  return new GraphQLError(refusal.message, {
+    ...(error.nodes ? { nodes: error.nodes } : {}),
+    ...(error.path ? { path: error.path } : {}),
+    extensions: { code, retryable, ...(field ? { field } : {}) },
+  })
+}
+
+function asRefusal(error: GraphQLError, log: Logger): Refusal {
+  const cause = rootOf(error)
+  if (cause instanceof Refusal) return cause
+  if (cause instanceof PothosValidationError) return new Refusal('BAD_USER_INPUT', { sentence: cause.message })
+  if (cause instanceof GraphQLError) return ofGraphQL(cause)
+  if (isOutage(cause)) {
+    log.warn({ err: cause, path: error.path }, 'a service did not answer')
+    return new Refusal('SERVICE_UNAVAILABLE')
+  }
+  log.error({ err: cause, path: error.path }, 'unexpected error')
+  return new Refusal('INTERNAL_SERVER_ERROR')
+}
+
+function rootOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError ? rootOf(error.originalError) : error
+}
+
+const VARIABLE = /^Variable "\$(?<name>\w+)"(?: got invalid value .*? at "(?<path>[^"]+)")?/s
+
+/** An error of graphql-js itself. Those about variables quote the value, which may be a password: only the path is kept. */
+function ofGraphQL(error: GraphQLError): Refusal {
+  const variable = VARIABLE.exec(error.message)?.groups
+  if (!variable) return new Refusal('BAD_REQUEST', { sentence: error.message.replace(/ ?Did you mean .*$/s, '') })
+  const missing = /was not provided|of required type/.test(error.message)
+  const at = variable.path ?? variable.name
+  return new Refusal('BAD_USER_INPUT', {
+    sentence: missing ? `Variable $${at} is missing a value.` : `Variable $${variable.name} is not valid at ${at}.`,
+  })
+}
+
+const OUTAGES = new Set([
+  'P1001',
+  'P1002',
+  'P1008',
+  'P1017',
+  'P2024',
+  'P2028',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EPIPE',
+  '57P01',
+  '57P03',
+])
+
+/** Whether this says that PostgreSQL is away, rather than that we asked it something wrong. */
+function isOutage(error: unknown): boolean {
+  if (error instanceof Prisma.PrismaClientInitializationError) return true
+  if (!(error instanceof Error)) return false
+  if ('code' in error && OUTAGES.has(String(error.code))) return true
+  return /timeout exceeded when trying to connect|Connection terminated|Can't reach database server|ECONNREFUSED/.test(error.message)
+}

@@ -1,0 +1,176 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { GraphQLError, type GraphQLSchema } from 'graphql'
+import { CloseCode, handleProtocols, makeServer } from 'graphql-ws'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { type ConnectionId, newId, type SessionId } from '../ids.ts'
+import type { Logger } from '../logger.ts'
+import { HEARTBEAT_EVERY_MS } from '../realtime/engine.ts'
+import { type Identity, identify, type Services } from './context.ts'
+import type { Documents } from './documents.ts'
+import type { Execution } from './execution.ts'
+import { toClientError } from './refusals.ts'
+
+export interface WebSocketDeps {
+  readonly schema: GraphQLSchema
+  readonly services: Services
+  readonly documents: Documents
+  readonly execution: Execution
+  readonly path: string
+  readonly isAllowedOrigin: (origin: string) => boolean
+  readonly log: Logger
+}
+
+/** What we know of one socket. */
+interface Device {
+  readonly socket: WebSocket
+  readonly connectionId: ConnectionId
+  /** Proved when the socket was opened. */
+  sessionId: SessionId | null
+  answered: boolean
+}
+
+/** Close codes that clients understand: the first two are final or retried by graphql-ws, the others are retried. */
+const SESSION_REVOKED = 4401
+const TOKEN_REFUSED = 4403
+const TRY_AGAIN_LATER = 1013
+const SERVICE_RESTART = 1012
+
+const LONGEST_MESSAGE = 64 * 1024
+const INIT_WITHIN_MS = 10_000
+const FINISH_WITHIN_MS = 1_000
+
+/** GraphQL over WebSocket by the graphql-transport-ws protocol, with a ping that keeps joined devices present. */
+export function serveWebSocket(server: Server, deps: WebSocketDeps): AsyncDisposable {
+  const devices = new Set<Device>()
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: LONGEST_MESSAGE, perMessageDeflate: false, handleProtocols })
+  const protocol = graphqlProtocol(deps)
+
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const { origin } = request.headers
+    if (new URL(request.url ?? '/', 'http://localhost').pathname !== deps.path) return refuseUpgrade(socket, '404 Not Found')
+    if (origin !== undefined && !deps.isAllowedOrigin(origin)) return refuseUpgrade(socket, '403 Forbidden')
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const device: Device = { socket: webSocket, connectionId: newId<ConnectionId>(), sessionId: null, answered: true }
+      devices.add(device)
+      webSocket.once('close', () => {
+        devices.delete(device)
+        if (device.sessionId) deps.services.presence.connectionClosed(device.sessionId, device.connectionId)
+      })
+      talk(device, protocol, deps)
+    })
+  }
+  server.on('upgrade', upgrade)
+
+  // Every device that is signed in: it may have joined over another connection, and a ping is what keeps it present.
+  const pings = setInterval(() => {
+    for (const device of devices) ping(device)
+  }, HEARTBEAT_EVERY_MS)
+
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(pings)
+      server.off('upgrade', upgrade)
+      const closed = [...devices].map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)))
+      for (const { socket } of devices) socket.close(SERVICE_RESTART, 'The server restarts')
+      const deadline = setTimeout(() => {
+        for (const { socket } of devices) socket.terminate()
+      }, FINISH_WITHIN_MS)
+      await Promise.all(closed)
+      clearTimeout(deadline)
+      sockets.close()
+    },
+  }
+}
+
+/** One that did not answer the last ping is gone, though TCP may not know it for minutes. */
+function ping(device: Device) {
+  if (!device.sessionId) return
+  if (!device.answered) return device.socket.terminate()
+  device.answered = false
+  device.socket.ping()
+}
+
+/** Connects a socket with the protocol, and notes every sign of life. */
+function talk(device: Device, protocol: ReturnType<typeof graphqlProtocol>, { services, log }: WebSocketDeps) {
+  const { socket } = device
+  socket.on('error', (err) => log.info({ err }, 'a socket failed'))
+  socket.on('pong', () => {
+    device.answered = true
+    if (device.sessionId) services.presence.signOfLife(device.sessionId)
+  })
+  const closed = protocol.opened(
+    {
+      protocol: socket.protocol,
+      send: (data) =>
+        new Promise((resolve, reject) => {
+          if (socket.readyState !== socket.OPEN) return resolve()
+          socket.send(data, (error) => (error ? reject(error) : resolve()))
+        }),
+      close: (code, reason) => socket.close(code, reason),
+      onMessage: (receive) => {
+        socket.on('message', (data: Buffer, isBinary: boolean) => {
+          if (isBinary) return socket.close(CloseCode.BadRequest, 'Only text is understood')
+          receive(data.toString('utf8')).catch((err: unknown) => {
+            log.error({ err }, 'a message could not be handled')
+            socket.close(CloseCode.InternalServerError, 'Internal server error')
+          })
+        })
+      },
+    },
+    device,
+  )
+  socket.once('close', (code, reason) => {
+    Promise.resolve(closed(code, reason.toString())).catch((err: unknown) => log.error({ err }, 'a socket could not be cleaned up'))
+  })
+}
+
+function graphqlProtocol({ schema, services, documents, execution, log }: WebSocketDeps) {
+  return makeServer<{ authorization?: unknown; Authorization?: unknown }, Device>({
+    connectionInitWaitTimeout: INIT_WITHIN_MS,
+    execute: execution.execute,
+    subscribe: (args) => execution.subscribe(args),
+    // Whatever is thrown here would close the socket with 4500, after which clients never come back.
+    onConnect: async ({ extra: device, connectionParams }) => {
+      try {
+        const authorization = connectionParams?.authorization ?? connectionParams?.Authorization
+        const { viewer, refusal } = await identify(services, typeof authorization === 'string' ? authorization : null)
+        device.sessionId = viewer?.sessionId ?? null
+        if (!refusal) return true
+        const revoked = refusal.code === 'SESSION_REVOKED'
+        device.socket.close(revoked ? SESSION_REVOKED : TOKEN_REFUSED, refusal.message)
+      } catch (err) {
+        log.error({ err }, 'a socket could not be opened')
+        device.socket.close(TRY_AGAIN_LATER, 'Try again later')
+      }
+      return false
+    },
+    onSubscribe: async ({ extra: device }, _id, { query, variables, operationName }) => {
+      try {
+        const prepared = documents.prepare(query)
+        if ('errors' in prepared) return prepared.errors.map((error) => toClientError(error, log))
+        return {
+          schema,
+          document: prepared.document,
+          variableValues: variables ?? {},
+          operationName: operationName ?? null,
+          contextValue: { ...services, ...identityOf(device, services), connectionId: device.connectionId },
+        }
+      } catch (error) {
+        return [toClientError(new GraphQLError('not prepared', { originalError: asError(error) }), log)]
+      }
+    },
+  })
+}
+
+function identityOf({ sessionId }: Device, { auth, presence }: Services): Identity {
+  if (sessionId === null) return { viewer: null, refusal: null }
+  presence.signOfLife(sessionId)
+  return { viewer: auth.viewerOfSession(sessionId), refusal: null }
+}
+
+const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown)))
+
+function refuseUpgrade(socket: Duplex, status: string) {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
