@@ -8,11 +8,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openEmbeddedPostgres } from '../src/database/embedded-postgres.ts'
-import { diffMigrations, LOCKFILE, readMigrations } from './schema-engine.ts'
+import { MIGRATIONS, readMigrations } from '../src/database/migrations.ts'
+import { diffMigrations, LOCKFILE } from './schema-engine.ts'
 
 const schemaFile = fileURLToPath(new URL('../prisma/schema.prisma', import.meta.url))
-const folder = fileURLToPath(new URL('../prisma/migrations', import.meta.url))
 const [request = ''] = process.argv.slice(2)
+// It takes a second or two, and ends by itself: broken off, it would leave its PostgreSQL behind.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined)
 
 if (request === '--check') await check()
 else if (/^[a-z0-9_]+$/.test(request)) await write(request)
@@ -27,10 +29,10 @@ async function check(): Promise<void> {
 async function write(name: string): Promise<void> {
   const sql = await missingSql()
   if (!sql) return console.log('nothing to do: prisma/migrations already leads to schema.prisma')
-  const path = join(folder, await nextName(name))
+  const path = join(MIGRATIONS, await nextName(name))
   await mkdir(path)
   await writeFile(join(path, 'migration.sql'), sql)
-  await writeFile(join(folder, LOCKFILE.path), LOCKFILE.content)
+  await writeFile(join(MIGRATIONS, LOCKFILE.path), LOCKFILE.content)
   console.log(`${sql}\nwritten to ${join(path, 'migration.sql')}: read it, and add what Prisma cannot say`)
 }
 
@@ -40,7 +42,7 @@ async function missingSql(): Promise<string | undefined> {
   try {
     await using shadow = await openEmbeddedPostgres({ folder: temporary, log })
     const schema = { path: schemaFile, content: await readFile(schemaFile, 'utf8') }
-    return await diffMigrations(shadow.url, await readMigrations(folder), schema)
+    return await diffMigrations(shadow.url, schema)
   } finally {
     await rm(temporary, { recursive: true })
   }
@@ -48,7 +50,7 @@ async function missingSql(): Promise<string | undefined> {
 
 /** Migrations run in the order of their names, so the next must sort last, whatever the clocks of their authors said. */
 async function nextName(name: string): Promise<string> {
-  const last = (await readMigrations(folder)).migrationDirectories.at(-1)?.path.slice(0, 14) ?? ''
+  const last = (await readMigrations()).at(-1)?.name.slice(0, 14) ?? ''
   const now = new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14)
   return `${now > last ? now : BigInt(last) + 1n}_${name}`
 }

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum, DriverAdapterError } from '@prisma/driver-adapter-utils'
 import type { MigrationList, SchemaContainer, SchemaEngine } from '@prisma/schema-engine-wasm'
 import pg from 'pg'
+import { MIGRATIONS, readMigrations } from '../src/database/migrations.ts'
 
 /** Tables that others manage: there are none. */
 export const FILTERS = { externalTables: [], externalEnums: [] }
@@ -14,16 +13,16 @@ export const LOCKFILE = { path: 'migration_lock.toml', content: '# Written by np
 /** Prisma's own schema engine, the one in its CLI, as WebAssembly over pg: nothing has to be downloaded. `free()` it at the end. */
 export async function openSchemaEngine(url: string, schema: SchemaContainer): Promise<SchemaEngine> {
   // Without this, a panic in the engine is reported as a TypeError about this very name.
-  Object.assign(globalThis, { PRISMA_WASM_PANIC_REGISTRY: { set_message: () => undefined } })
+  Object.assign(globalThis, { PRISMA_WASM_PANIC_REGISTRY: { set_message: console.error } })
   const { SchemaEngine } = await import('@prisma/schema-engine-wasm')
   return SchemaEngine.new({ datamodels: [[schema.path, schema.content]] }, () => undefined, engineAdapter(url))
 }
 
 /** The SQL that leads from what the migrations make to what the schema says; undefined when they agree. */
-export async function diffMigrations(url: string, migrations: MigrationList, schema: SchemaContainer): Promise<string | undefined> {
+export async function diffMigrations(url: string, schema: SchemaContainer): Promise<string | undefined> {
   const engine = await openSchemaEngine(url, schema)
   try {
-    const from = { tag: 'migrations' as const, ...migrations }
+    const from = { tag: 'migrations' as const, ...(await listMigrations()) }
     const to = { tag: 'schemaDatamodel' as const, files: [schema] }
     const { exitCode, stdout } = await engine.diff({ from, to, script: true, exitCode: true, filters: FILTERS })
     return exitCode === 0 ? undefined : (stdout ?? '')
@@ -32,21 +31,12 @@ export async function diffMigrations(url: string, migrations: MigrationList, sch
   }
 }
 
-export async function readMigrations(folder: string): Promise<MigrationList> {
-  const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name)
-  const directory = async (path: string) => ({
-    path,
-    migrationFile: {
-      path: 'migration.sql',
-      content: { tag: 'ok', value: await readFile(join(folder, path, 'migration.sql'), 'utf8') } as const,
-    },
-  })
-  return {
-    baseDir: folder,
-    lockfile: LOCKFILE,
-    shadowDbInitScript: '',
-    migrationDirectories: await Promise.all(names.sort().map(directory)),
-  }
+export async function listMigrations(): Promise<MigrationList> {
+  const directories = (await readMigrations()).map(({ name, sql }) => ({
+    path: name,
+    migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value: sql } },
+  }))
+  return { baseDir: MIGRATIONS, lockfile: LOCKFILE, shadowDbInitScript: '', migrationDirectories: directories }
 }
 
 /** @prisma/adapter-pg as it comes cannot serve this engine (prisma/orm 27403): what it lacks is put right in `mend` and the shadow database. */

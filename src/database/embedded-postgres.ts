@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-
 import { type Log, openCluster, removeUnfinished } from './embedded/cluster.ts'
 import { acquire, type Held, keep } from './embedded/owner.ts'
 import { HOST } from './embedded/server.ts'

@@ -2,15 +2,14 @@ import { createHash, randomUUID } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
 import pg from 'pg'
 import type { Logger } from 'pino'
 
 /** A folder of prisma/migrations. The checksum is Prisma's: SHA-256 of the file. */
-type Migration = { name: string; sql: string; checksum: string }
+export type Migration = { name: string; sql: string; checksum: string }
 type Log = Pick<Logger, 'info' | 'warn' | 'error'>
 
-const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
+export const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 
 /** Prisma Migrate's own table, so that its CLI sees what has been applied here, and the other way round. */
 const TABLE = `CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
@@ -31,8 +30,7 @@ export async function migrate(url: string, { log, folder = MIGRATIONS }: { log: 
     // The first look takes no lock: most starts find nothing to do.
     const recorded = await readRecord(client)
     const newer = [...recorded.keys()].filter((name) => !migrations.some((migration) => migration.name === name))
-    if (newer.length > 0)
-      log.warn({ migrations: newer }, 'the database has migrations that this NEDA does not know: a newer one has used it')
+    if (newer.length > 0) log.warn({ migrations: newer }, 'a newer NEDA has used this database: it has migrations that are unknown here')
     const applied: string[] = []
     if (findPending(recorded, migrations).length === 0) return applied
     for (let name = await applyNext(client, migrations); name; name = await applyNext(client, migrations)) {
@@ -45,13 +43,13 @@ export async function migrate(url: string, { log, folder = MIGRATIONS }: { log: 
   }
 }
 
-async function readMigrations(folder: string): Promise<Migration[]> {
+export async function readMigrations(folder = MIGRATIONS): Promise<Migration[]> {
   const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name)
   const read = async (name: string) => {
     const sql = await readFile(join(folder, name, 'migration.sql'), 'utf8')
     return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') }
   }
-  return Promise.all(names.sort().map(read))
+  return Promise.all(names.toSorted().map(read))
 }
 
 async function connect(url: string): Promise<pg.Client> {
@@ -74,10 +72,9 @@ async function connect(url: string): Promise<pg.Client> {
 async function applyNext(client: pg.Client, migrations: readonly Migration[]): Promise<string | undefined> {
   await client.query('BEGIN')
   try {
-    await client.query(LOCK).catch((cause: Error) => {
-      throw new Error(`Another process has been migrating the database for a minute: ${cause.message}. Start again when it is done.`, {
-        cause,
-      })
+    await client.query(LOCK).catch((cause: pg.DatabaseError) => {
+      if (cause.code !== '55P03') throw cause // lock_timeout
+      throw new Error('Another process has been migrating the database for a minute. Start again when it is done.', { cause })
     })
     const recorded = await readRecord(client)
     const [next] = findPending(recorded, migrations)

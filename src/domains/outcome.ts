@@ -30,3 +30,6 @@ export const refused = (
   done: null,
   userErrors: [{ code, message, field }],
 })
+
+/** The id of what was done, for a read that finds nothing when nothing was done. */
+export const idsOf = (done: string | null): string[] => (done === null ? [] : [done])

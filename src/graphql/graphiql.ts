@@ -1,28 +1,65 @@
-import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
+import { Worker } from 'node:worker_threads'
+import { createGunzip } from 'node:zlib'
+import { encodeGlobalID } from '@pothos/plugin-relay'
+import { DEMO_PASSWORD } from '../domains/auth/auth.service.ts'
+import type { GroupId } from '../ids.ts'
+import type { Page, PageOptions } from './graphiql/render.ts'
 
-/** Serves GraphiQL from this machine alone: rendered and compressed once, at the first visit. */
-export function createGraphiql(options: { readonly endpoint: string; readonly demo: boolean }) {
-  let page: Promise<{ body: Buffer; etag: string }> | undefined
+export interface GraphiqlOptions {
+  readonly endpoint: string
+  /** Whether the tabs are prefilled for the demo people. */
+  readonly demo: boolean
+  /** The group in which the tabs talk; null or absent: the visitor says which. */
+  readonly demoGroupId?: () => Promise<GroupId | null>
+}
 
-  async function render() {
-    const html = renderGraphiQL({ title: 'NEDA', endpoint: options.endpoint, subscriptionsProtocol: 'SSE', shouldPersistHeaders: false })
-    const body = await promisify(gzip)(html)
-    return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
+/** Serves GraphiQL from this machine alone: rendered and compressed once, at the first visit, and again only when the demo group is another. */
+export function createGraphiql({ endpoint, demo, demoGroupId }: GraphiqlOptions) {
+  let current: { readonly groupId: string | null; readonly page: Promise<Page> } | undefined
+
+  async function pageOfToday(): Promise<Page> {
+    const id = demo ? ((await demoGroupId?.()) ?? null) : null
+    const groupId = id === null ? null : encodeGlobalID('Group', id)
+    if (current?.groupId !== groupId) {
+      const page = render({ endpoint, demoPassword: demo ? DEMO_PASSWORD : null, demoGroupId: groupId })
+      const made = { groupId, page }
+      current = made
+      // The next visitor tries again.
+      page.catch(() => {
+        if (current === made) current = undefined
+      })
+    }
+    return current.page
   }
 
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    page ??= render()
-    const { body, etag } = await page
+    const { gzipped, etag, contentSecurityPolicy } = await pageOfToday()
+    const headers = { etag, 'cache-control': 'no-cache', vary: 'accept, accept-encoding' }
     if (request.headers['if-none-match'] === etag) {
-      response.writeHead(304, { etag }).end()
+      response.writeHead(304, headers).end()
       return
     }
-    response
-      .writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'gzip', 'cache-control': 'no-cache', etag })
-      .end(body)
+    const zipped = /\bgzip\b/.test(String(request.headers['accept-encoding']))
+    response.writeHead(200, {
+      ...headers,
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': contentSecurityPolicy,
+      'x-frame-options': 'DENY',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'same-origin',
+      ...(zipped ? { 'content-encoding': 'gzip' } : {}),
+    })
+    if (zipped) return void response.end(gzipped)
+    const gunzip = createGunzip()
+    gunzip.pipe(response)
+    gunzip.end(gzipped)
   }
+}
+
+async function render(options: PageOptions): Promise<Page> {
+  const worker = new Worker(new URL('./graphiql/render.ts', import.meta.url), { workerData: options })
+  const [page] = (await once(worker, 'message')) as [Page]
+  return page
 }

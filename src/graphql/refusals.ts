@@ -18,8 +18,11 @@ export function toClientError(error: GraphQLError, log: Logger): GraphQLError {
 function asRefusal(error: GraphQLError, log: Logger): Refusal {
   const cause = rootOf(error)
   if (cause instanceof Refusal) return cause
+  // Before its cause is looked at: that one quotes the value too.
+  const variable = VARIABLE.exec(error.message)?.groups
+  if (variable) return ofVariable(variable, error.message)
   if (cause instanceof PothosValidationError) return new Refusal('BAD_USER_INPUT', { sentence: cause.message })
-  if (cause instanceof GraphQLError) return ofGraphQL(cause)
+  if (cause instanceof GraphQLError) return new Refusal('BAD_REQUEST', { sentence: cause.message.replace(/ ?Did you mean .*$/s, '') })
   if (isOutage(cause)) {
     log.warn({ err: cause, path: error.path }, 'a service did not answer')
     return new Refusal('SERVICE_UNAVAILABLE')
@@ -34,14 +37,11 @@ function rootOf(error: unknown): unknown {
 
 const VARIABLE = /^Variable "\$(?<name>\w+)"(?: got invalid value .*? at "(?<path>[^"]+)")?/s
 
-/** An error of graphql-js itself. Those about variables quote the value, which may be a password: only the path is kept. */
-function ofGraphQL(error: GraphQLError): Refusal {
-  const variable = VARIABLE.exec(error.message)?.groups
-  if (!variable) return new Refusal('BAD_REQUEST', { sentence: error.message.replace(/ ?Did you mean .*$/s, '') })
-  const missing = /was not provided|of required type/.test(error.message)
-  const at = variable.path ?? variable.name
+/** What graphql-js says of variables quotes the value, which may be a password: only the path is kept. */
+function ofVariable({ name, path }: Record<string, string | undefined>, message: string): Refusal {
+  const missing = /was not provided|of required type/.test(message)
   return new Refusal('BAD_USER_INPUT', {
-    sentence: missing ? `Variable $${at} is missing a value.` : `Variable $${variable.name} is not valid at ${at}.`,
+    sentence: missing ? `Variable $${name} is missing a value at ${path ?? name}.` : `Variable $${name} is not valid at ${path ?? name}.`,
   })
 }
 

@@ -35,22 +35,26 @@ export class Hub<Event> {
     if (topic.waiting.length === 1) setImmediate(() => this.#tell(topic, topic.listeners.values()))
   }
 
-  #tell(topic: Topic<Event>, rest: IterableIterator<(event: Event) => void>): void {
-    const [event] = topic.waiting
-    if (event === undefined) return
+  /** Tells a slice: what is left of the listeners hears the first event that waits, then all of them the next. */
+  #tell(topic: Topic<Event>, listeners: IterableIterator<(event: Event) => void>): void {
+    let rest = listeners
     for (let told = 0; told < SLICE; told++) {
+      const [event] = topic.waiting
+      if (event === undefined) return
       const next = rest.next()
       if (next.done) {
         topic.waiting.shift()
-        if (topic.waiting.length > 0) setImmediate(() => this.#tell(topic, topic.listeners.values()))
-        return
-      }
-      try {
-        next.value(event)
-      } catch (error) {
-        this.#onError(error)
-      }
+        rest = topic.listeners.values()
+      } else this.#tellOne(next.value, event)
     }
     setImmediate(() => this.#tell(topic, rest))
+  }
+
+  #tellOne(listener: (event: Event) => void, event: Event) {
+    try {
+      listener(event)
+    } catch (error) {
+      this.#onError(error)
+    }
   }
 }

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-
 import { openDatabase } from '../../src/database/client.ts'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
@@ -122,37 +120,45 @@ test('a burst that has ended says why, and does not end before it starts', async
   expect(await refusal('SpeakerHistory', backwards)).toBe('speaker_history_end_after_start')
 })
 
-test('instants are kept as they are, whatever the time zone of the server and of this machine', async () => {
+test('a session that says nothing about its time zone is in UTC, whatever the server is in', async () => {
   const superuser = new URL(postgres.url)
   superuser.username = 'postgres'
   superuser.password = await readFile(join(data.path, 'postgres', 'neda-superuser-password'), 'utf8')
-  await using server = openDatabase(superuser.href, log)
-  await server.db.$executeRawUnsafe(`ALTER ROLE ALL SET TimeZone TO 'Asia/Tashkent'`)
+  expect(await inNewSession(superuser.href, `ALTER ROLE ALL SET TimeZone TO 'Asia/Tashkent'`)).toEqual([])
+  superuser.pathname = 'postgres'
+  expect(await inNewSession(superuser.href, 'SHOW TimeZone')).toEqual([{ TimeZone: 'Asia/Tashkent' }])
+  expect(await inNewSession(postgres.url, 'SHOW TimeZone')).toEqual([{ TimeZone: 'UTC' }])
+})
+
+test('instants are kept as they are, whatever the time zone of the role and of this machine', async () => {
+  await inNewSession(postgres.url, `ALTER ROLE neda SET TimeZone TO 'Asia/Tashkent'`)
   vi.stubEnv('TZ', 'America/New_York')
   try {
-    expect(new Date(now).getHours(), 'this machine is in New York').toBe(7)
+    expect(now.getHours(), 'this machine is in New York').toBe(7)
     await using database = openDatabase(postgres.url, log)
     const began = Date.now()
-    const { id } = await database.db.user.create({ data: { ...userData('zoe'), disabledAt: now } })
-    const read = await database.db.user.findUniqueOrThrow({ where: { id } })
-    expect(read.disabledAt).toEqual(now)
-    expect(Math.abs(read.createdAt.getTime() - began)).toBeLessThan(60_000)
+    const { id } = await database.db.user.create({
+      data: { id: randomUUID(), username: 'zoe', displayName: 'Zoe', passwordHash: 'x', disabledAt: now },
+    })
+    const user = await database.db.user.findUniqueOrThrow({ where: { id } })
+    expect(user.disabledAt).toEqual(now)
+    expect(Math.abs(user.createdAt.getTime() - began)).toBeLessThan(60_000)
 
-    const { rows } = await client.query<{ disabled: string; created: string }>(
-      `SELECT extract(epoch FROM "disabledAt") * 1000 AS disabled, extract(epoch FROM "createdAt") * 1000 AS created FROM "User" WHERE id = $1`,
-      [id],
-    )
-    expect(Number(rows[0]?.disabled)).toBe(now.getTime())
-    expect(Number(rows[0]?.created)).toBe(read.createdAt.getTime())
+    const stored = `SELECT extract(epoch FROM "disabledAt") AS disabled, extract(epoch FROM "createdAt") AS created FROM "User" WHERE id = '${id}'`
+    const [row] = (await inNewSession(postgres.url, stored)) as { disabled: string; created: string }[]
+    expect(Number(row?.disabled) * 1000).toBe(now.getTime())
+    expect(Number(row?.created) * 1000).toBe(user.createdAt.getTime())
   } finally {
     vi.unstubAllEnvs()
   }
-  // A session that says nothing about it, as psql's or a job's, is in UTC too.
-  const plain = new pg.Client(postgres.url)
-  await plain.connect()
-  const { rows } = await plain.query('SHOW TimeZone')
-  await plain.end()
-  expect(rows).toEqual([{ TimeZone: 'UTC' }])
 })
 
-const userData = (username: string) => ({ id: randomUUID(), username, displayName: username, passwordHash: 'x' })
+async function inNewSession(url: string, sql: string): Promise<unknown[]> {
+  const session = new pg.Client(url)
+  await session.connect()
+  try {
+    return (await session.query(sql)).rows
+  } finally {
+    await session.end()
+  }
+}

@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { describe, expect, test, vi } from 'vitest'
-
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 

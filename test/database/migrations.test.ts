@@ -2,16 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-
-import { diffMigrations, FILTERS, openSchemaEngine, readMigrations } from '../../scripts/schema-engine.ts'
+import { diffMigrations, FILTERS, listMigrations, openSchemaEngine } from '../../scripts/schema-engine.ts'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
-import { migrate } from '../../src/database/migrations.ts'
+import { MIGRATIONS, migrate, readMigrations } from '../../src/database/migrations.ts'
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
-const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 const SCHEMA = fileURLToPath(new URL('../../prisma/schema.prisma', import.meta.url))
 const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() }
 
@@ -51,7 +48,7 @@ async function migrationsAnd(folder: TemporaryFolder, sql: string): Promise<stri
   return folder.path
 }
 
-const names = async () => (await readMigrations(MIGRATIONS)).migrationDirectories.map(({ path }) => path)
+const names = async () => (await readMigrations()).map(({ name }) => name)
 const schema = async () => ({ path: SCHEMA, content: await readFile(SCHEMA, 'utf8') })
 
 test('an empty database gets every migration in order, a second start nothing', async () => {
@@ -63,7 +60,7 @@ test('an empty database gets every migration in order, a second start nothing', 
 test(`Prisma's own engine sees them as applied and finds its table as it would have made it`, async () => {
   const [url, engineUrl] = [await emptyDatabase(), await emptyDatabase()]
   await migrate(url, { log })
-  const migrationsList = await readMigrations(MIGRATIONS)
+  const migrationsList = await listMigrations()
   using engine = await openSchemaEngine(url, await schema())
   expect(await engine.diagnoseMigrationHistory({ migrationsList, optInToShadowDatabase: false, filters: FILTERS })).toEqual({
     editedMigrationNames: [],
@@ -149,8 +146,7 @@ test('a database out of reach is named without its password', async () => {
 
 test('the migrations make exactly what schema.prisma says', async () => {
   const { path, content } = await schema()
-  const migrations = await readMigrations(MIGRATIONS)
-  expect(await diffMigrations(postgres.url, migrations, { path, content })).toBeUndefined()
+  expect(await diffMigrations(postgres.url, { path, content })).toBeUndefined()
   const changed = content.replace('  displayName  String\n', '  displayName  String\n  nickname String?\n')
-  expect(await diffMigrations(postgres.url, migrations, { path, content: changed })).toContain('ADD COLUMN     "nickname" TEXT')
+  expect(await diffMigrations(postgres.url, { path, content: changed })).toContain('ADD COLUMN     "nickname" TEXT')
 })

@@ -1,6 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-
 import { exists } from './programs.ts'
 
 /** Who runs PostgreSQL when NEDA runs as root. */

@@ -3,9 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { chown, mkdir, mkdtemp, open, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-
 import type { Logger } from 'pino'
-
 import { type Account, chooseAccount, chooseLaunch, type Launch, OTHER_WAYS } from './account.ts'
 import { exists, findPrograms, type Programs } from './programs.ts'
 

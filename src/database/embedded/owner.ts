@@ -1,7 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-
 import pg from 'pg'
-
 import type { Cluster } from './cluster.ts'
 import { findServer, freePort, HOST, POLL_MS, START_MS, startServer, stopServer } from './server.ts'
 

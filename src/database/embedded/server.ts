@@ -5,7 +5,6 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-
 import { type Cluster, ENVIRONMENT } from './cluster.ts'
 
 /** A running server of the cluster, whoever started it. */

@@ -4,7 +4,7 @@ import { checkPage, connectionOf } from '../../graphql/pages.ts'
 import { selfContained } from '../../graphql/self-contained.ts'
 import type { GroupId, MemberId } from '../../ids.ts'
 import { UserError } from '../outcome.graphql.ts'
-import type { Outcome } from '../outcome.ts'
+import { idsOf, type Outcome } from '../outcome.ts'
 
 const GroupRole = builder.enumType('GroupRole', {
   description: 'What a member may do in one group.',
@@ -153,7 +153,7 @@ const groupPayload = (name: string, description: string) =>
         type: Group,
         nullable: true,
         description: 'The group as it is now.',
-        resolve: (query, { done }, _args, { db }) => (done === null ? null : db.group.findUnique({ ...query, where: { id: done } })),
+        resolve: (query, { done }, _args, { db }) => db.group.findFirst({ ...query, where: { id: { in: idsOf(done) } } }),
       }),
       userErrors: t.field({ type: [UserError], description: 'Empty when it is done.', resolve: ({ userErrors }) => [...userErrors] }),
     }),
@@ -193,7 +193,7 @@ const AddGroupMemberPayload = builder.objectRef<Outcome<MemberId>>('AddGroupMemb
       type: GroupMember,
       nullable: true,
       description: 'The new membership.',
-      resolve: (query, { done }, _args, { db }) => (done === null ? null : db.groupMember.findUnique({ ...query, where: { id: done } })),
+      resolve: (query, { done }, _args, { db }) => db.groupMember.findFirst({ ...query, where: { id: { in: idsOf(done) } } }),
     }),
     userErrors: t.field({ type: [UserError], description: 'Empty when it is done.', resolve: ({ userErrors }) => [...userErrors] }),
   }),

@@ -2,7 +2,7 @@ import { builder } from '../../graphql/builder.ts'
 import { selfContained } from '../../graphql/self-contained.ts'
 import type { UserId } from '../../ids.ts'
 import { UserError } from '../outcome.graphql.ts'
-import type { Outcome } from '../outcome.ts'
+import { idsOf, type Outcome } from '../outcome.ts'
 
 export const SystemRole = builder.enumType('SystemRole', {
   description: 'What a user may do in the whole system.',
@@ -69,7 +69,7 @@ const CreateUserPayload = builder.objectRef<Outcome<UserId>>('CreateUserPayload'
       type: User,
       nullable: true,
       description: 'The new user.',
-      resolve: (query, { done }, _args, { db }) => (done === null ? null : db.user.findUnique({ ...query, where: { id: done } })),
+      resolve: (query, { done }, _args, { db }) => db.user.findFirst({ ...query, where: { id: { in: idsOf(done) } } }),
     }),
     userErrors: t.field({ type: [UserError], description: 'Empty when it is done.', resolve: ({ userErrors }) => [...userErrors] }),
   }),

@@ -63,7 +63,7 @@ function rename(t: Transition, press: Press, holder: Holder): TalkAnswer {
 function reasonToDeny(t: Transition, press: Press, holder: Holder | null): { reason: FloorDenyReason; retryAt: number | null } | null {
   if (!press.canTalk) return { reason: 'RECEIVE_ONLY', retryAt: null }
   const retryAt = t.state.retryAt.get(press.sessionId)
-  if (retryAt !== undefined && retryAt > t.now) return { reason: 'RETRY_AFTER', retryAt }
+  if (retryAt !== undefined && retryAt > t.now) return { reason: 'RETRY_AFTER', retryAt: Math.min(retryAt, t.now + RETRY_AFTER_LIMIT_MS) }
   if (!holder) return null
   const own = holder.burst.speaker.id === press.person.id
   return { reason: own ? 'HELD_BY_OWN_DEVICE' : 'FLOOR_TAKEN', retryAt: holder.burst.expiresAt }
@@ -212,8 +212,12 @@ function remember(t: Transition, sessionId: SessionId, requestId: RequestId, rec
 /** Takes one press from the session's allowance (GCRA); if there is none, how long until there is. */
 function spendPress(t: Transition, { sessionId, pressRate }: Press): number | null {
   const everyMs = 1_000 / pressRate
-  const until = Math.max(t.state.pressedUntil.get(sessionId) ?? 0, t.now) + everyMs
-  const aheadMs = until - t.now - PRESS_BURST * pressRate * everyMs
+  const mostAheadMs = PRESS_BURST * 1_000
+  const used = t.state.pressedUntil.get(sessionId) ?? 0
+  // Further ahead than a press can bring it: the clock went back.
+  const from = used > t.now && used <= t.now + mostAheadMs ? used : t.now
+  const until = from + everyMs
+  const aheadMs = until - t.now - mostAheadMs
   if (aheadMs > 0) return Math.ceil(aheadMs)
   t.set({ pressedUntil: mapWith(t.state.pressedUntil, sessionId, until) })
   t.forgetLater()

@@ -1,0 +1,62 @@
+// Starts GraphiQL when its code, which follows, has been read. A visitor's tabs are kept in the browser: apart from other GraphiQLs at this
+// address, and without secrets.
+const SECRET = /password|token|totp|headers/i
+const LITERAL_SECRET = /((?:password|token|totp)\w*\s*:\s*")[^"\n]+/gi
+const OF_THE_ACTIVE_TAB = { 'graphiql:query': 'query', 'graphiql:variables': 'variables' }
+
+addEventListener('DOMContentLoaded', () => {
+  followDemoGroup()
+  YogaGraphiQL.renderYogaGraphiQL(document.getElementById('root'), {
+    ...config.graphiql,
+    storage,
+    // Else every letter typed goes into the address, which servers and proxies log, and refuse when it is long.
+    onEditQuery: () => {},
+  })
+})
+
+const blobUrl = (code) => URL.createObjectURL(new Blob([code], { type: 'text/javascript' }))
+const workers = Object.fromEntries(Object.entries(config.workers).map(([label, code]) => [label, blobUrl(code)]))
+window.MonacoEnvironment = { globalAPI: false, getWorkerUrl: (_moduleId, label) => workers[label] }
+
+const named = (key) => key.replace(/^graphiql:/, 'neda:')
+const storage = {
+  get length() {
+    return localStorage.length
+  },
+  // GraphiQL keeps these two apart from the tabs, and opens one tab more when another window has changed them.
+  getItem: (key) => (key in OF_THE_ACTIVE_TAB ? activeTab()[OF_THE_ACTIVE_TAB[key]] : localStorage.getItem(named(key))),
+  setItem: (key, value) => key in OF_THE_ACTIVE_TAB || localStorage.setItem(named(key), withoutSecrets(value)),
+  removeItem: (key) => localStorage.removeItem(named(key)),
+  clear: () => {
+    for (const key of Object.keys(localStorage)) if (key.startsWith('neda:')) localStorage.removeItem(key)
+  },
+}
+
+function activeTab() {
+  const { tabs, activeTabIndex } = JSON.parse(storage.getItem('graphiql:tabState') ?? '{}')
+  return tabs?.[activeTabIndex] ?? { query: null, variables: null }
+}
+
+function withoutSecrets(text) {
+  try {
+    return JSON.stringify(JSON.parse(text, withoutSecret), null, 2)
+  } catch {
+    return SECRET.test(text) ? '' : text
+  }
+}
+
+/** Of all passwords the demo's is kept: everybody knows it. */
+function withoutSecret(key, value) {
+  if (typeof value !== 'string') return value
+  if (SECRET.test(key)) return value === config.demoPassword ? value : ''
+  return key === 'variables' ? withoutSecrets(value) : value.replace(LITERAL_SECRET, '$1')
+}
+
+/** Who threw the database away has another demo group: the tabs follow. */
+function followDemoGroup() {
+  const former = localStorage.getItem('neda:demoGroupId')
+  const tabs = localStorage.getItem('neda:tabState')
+  if (!config.demoGroupId) return
+  if (former && tabs) localStorage.setItem('neda:tabState', tabs.replaceAll(former, config.demoGroupId))
+  localStorage.setItem('neda:demoGroupId', config.demoGroupId)
+}

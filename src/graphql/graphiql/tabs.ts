@@ -1,0 +1,180 @@
+/** What the tabs are prefilled with: the demo's where there is one, else blanks. */
+export interface Prefill {
+  readonly password: string | null
+  readonly groupId: string | null
+}
+
+interface Tab {
+  readonly query: string
+  readonly variables: string
+}
+
+/** The README's walk, one tab a step. A visitor who changes them keeps the changed ones. */
+export function walk({ password, groupId }: Prefill): Tab[] {
+  const person = (username: string) => (password === null ? { username: '', password: '' } : { username, password })
+  const group = { groupId: groupId ?? '' }
+  return [
+    tab(SIGN_IN, person('admin')),
+    tab(MY_GROUPS, {}),
+    tab(CREATE_USER, { ...person('dora'), displayName: password === null ? '' : 'Dora' }),
+    tab(ADD_GROUP_MEMBER, { ...group, userId: '' }),
+    tab(LISTEN, group),
+    tab(SIGN_IN_AS_MEMBER, person('ben')),
+    tab(PRESS, { ...group, requestId: 'press-1' }),
+  ]
+}
+
+const tab = (query: string, variables: object): Tab => ({ query, variables: JSON.stringify(variables, null, 2) })
+
+const LOGIN = /* GraphQL */ `($username: String!, $password: String!) {
+  login(input: { username: $username, password: $password, deviceName: "GraphiQL" }) {
+    accessToken
+    accessTokenExpiresAt
+    user {
+      username
+      displayName
+      systemRole
+    }
+  }
+}
+`
+
+const SIGN_IN = /* GraphQL */ `# 1. Sign in: Ctrl-Enter, or the round button.
+# This window keeps the token and sends it from now on.
+mutation SignIn${LOGIN}`
+
+const MY_GROUPS = /* GraphQL */ `# 2. The groups you may see. An admin sees them all.
+query MyGroups {
+  groups {
+    edges {
+      node {
+        id
+        name
+        manager {
+          user {
+            displayName
+          }
+        }
+        members {
+          edges {
+            node {
+              role
+              canTalk
+              user {
+                id
+                username
+              }
+            }
+          }
+        }
+        floor {
+          state
+          burst {
+            speaker {
+              displayName
+            }
+          }
+        }
+      }
+    }
+  }
+}
+`
+
+const CREATE_USER = /* GraphQL */ `# 3. Create a person. Admins only.
+# Copy the id from the answer: the next tab needs it.
+mutation CreateUser($username: String!, $displayName: String!, $password: String!) {
+  createUser(input: { username: $username, displayName: $displayName, password: $password }) {
+    user {
+      id
+      username
+      displayName
+      systemRole
+    }
+    userErrors {
+      code
+      message
+      field
+    }
+  }
+}
+`
+
+const ADD_GROUP_MEMBER = /* GraphQL */ `# 4. Take the person into the group. Admins only.
+# Paste the id from step 3 as userId below.
+mutation AddGroupMember($groupId: ID!, $userId: ID!) {
+  addGroupMember(input: { groupId: $groupId, userId: $userId }) {
+    member {
+      role
+      canTalk
+      user {
+        displayName
+      }
+    }
+    userErrors {
+      code
+      message
+      field
+    }
+  }
+}
+`
+
+const LISTEN = /* GraphQL */ `# 5. See live who talks: start it and leave it running.
+# It stops when you leave this tab, so take the last two
+# steps in a second window: the link is at the bottom.
+subscription Listen($groupId: ID!) {
+  speakerChanged(groupId: $groupId) {
+    kind
+    floor {
+      state
+      burst {
+        speaker {
+          displayName
+        }
+        startedAt
+      }
+    }
+    previous {
+      durationMs
+      endReason
+    }
+  }
+}
+`
+
+const SIGN_IN_AS_MEMBER = /* GraphQL */ `# 6. In a second window, sign in as a member of the group:
+# who is no member may not talk, not even an admin.
+mutation SignInAsMember${LOGIN}`
+
+const PRESS = /* GraphQL */ `# 7. Press is button down, Release is button up: the round
+# button offers both. Watch the first window. A device renews
+# its burst; one that nobody renews ends after leaseMs.
+# The next press takes a new requestId.
+mutation Press($groupId: ID!, $requestId: ID!) {
+  requestTalk(input: { groupId: $groupId, requestId: $requestId }) {
+    outcome
+    denyReason
+    leaseMs
+    remainingMs
+    listenerCount
+    floor {
+      state
+      burst {
+        speaker {
+          displayName
+        }
+      }
+    }
+  }
+}
+
+mutation Release($groupId: ID!, $requestId: ID!) {
+  releaseTalk(input: { groupId: $groupId, requestId: $requestId }) {
+    released
+    floor {
+      state
+    }
+  }
+}
+`

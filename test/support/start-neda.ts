@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface Neda extends AsyncDisposable {
+  readonly url: string
+  /** Everything printed so far. */
+  printed(): string
+  /** Sends a signal to the whole process group, as a terminal does, and waits for the end. */
+  end(signal: NodeJS.Signals): Promise<void>
+}
+
+/** Starts NEDA by the README's command, as a terminal would: in a process group of its own. */
+export async function startNeda(env: Record<string, string>): Promise<Neda> {
+  const started = spawnNeda(env)
+  const url = await Promise.race([ready(started), ended(started)])
+  return {
+    url,
+    printed: started.printed,
+    end: (signal) => end(started.process, signal),
+    [Symbol.asyncDispose]: () => end(started.process, 'SIGTERM'),
+  }
+}
+
+/** A start that is expected to fail: what it printed, and its exit code. */
+export async function failingNeda(env: Record<string, string>): Promise<{ code: number | null; printed: string }> {
+  const started = spawnNeda(env)
+  const [code] = (await once(started.process, 'close')) as [number | null]
+  return { code, printed: started.printed() }
+}
+
+interface Started {
+  readonly process: ChildProcess
+  readonly printed: () => string
+}
+
+function spawnNeda(env: Record<string, string>): Started {
+  // Only what is given here decides: nothing of the environment in which the tests run.
+  const { PATH = '', HOME = '', TMPDIR } = process.env
+  const surroundings = { PATH, HOME, ...(TMPDIR ? { TMPDIR } : {}) }
+  const child = spawn('npm', ['start', '--silent'], { cwd: ROOT, detached: true, env: { ...surroundings, PORT: '0', ...env } })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  return { process: child, printed: () => text }
+}
+
+async function ready({ process, printed }: Started): Promise<string> {
+  for (;;) {
+    const [, url] = /NEDA is ready at (\S+)/.exec(printed()) ?? []
+    if (url) return url
+    await once(process.stdout ?? process, 'data')
+  }
+}
+
+async function ended({ process, printed }: Started): Promise<never> {
+  const [code] = (await once(process, 'close')) as [number | null]
+  throw new Error(`NEDA ended with ${code} before it was ready:\n${printed()}`)
+}
+
+/** npm ends by the signal; `close` comes when NEDA itself, which has npm's pipes, has ended too. */
+async function end(process: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (process.exitCode !== null || process.signalCode !== null) return
+  const closed = once(process, 'close')
+  globalThis.process.kill(-(process.pid ?? Number.NaN), signal)
+  await closed
+}
