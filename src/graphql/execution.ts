@@ -14,7 +14,7 @@ import {
 import type { Logger } from '../logger.ts'
 import { toClientError } from './refusals.ts'
 
-type Events = AsyncGenerator<ExecutionResult, void, void>
+export type Events = AsyncGenerator<ExecutionResult, void, void>
 
 /**
  * Executes operations for every transport, so that an error looks the same wherever it appears and an event is executed once for all who
@@ -25,6 +25,7 @@ export class Execution {
   readonly #documents = new WeakMap<DocumentNode, { readonly id: number; readonly shared: boolean }>()
   #lastId = 0
   readonly #results = new WeakMap<object, Map<string, Promise<ExecutionResult>>>()
+  readonly #texts = new WeakMap<ExecutionResult, string>()
 
   constructor(log: Logger) {
     this.#log = log
@@ -41,6 +42,15 @@ export class Execution {
     const tell = (event: object) =>
       shared ? this.#shared(event, key, args) : this.#executeEvent(event, args, { ...(args.contextValue as object) })
     return mapEvents(source[Symbol.asyncIterator]() as AsyncIterator<object>, tell, onClose)
+  }
+
+  /** The result as JSON, written once for all who share it. */
+  textOf(result: ExecutionResult): string {
+    const known = this.#texts.get(result)
+    if (known !== undefined) return known
+    const text = JSON.stringify(result)
+    this.#texts.set(result, text)
+    return text
   }
 
   #shared(event: object, key: string, args: ExecutionArgs): Promise<ExecutionResult> {

@@ -8,7 +8,7 @@ import type { Logger } from '../logger.ts'
 import { HEARTBEAT_EVERY_MS } from '../realtime/engine.ts'
 import { type Identity, identify, type Services } from './context.ts'
 import type { Documents } from './documents.ts'
-import type { Execution } from './execution.ts'
+import type { Events, Execution } from './execution.ts'
 import { toClientError } from './refusals.ts'
 
 export interface WebSocketDeps {
@@ -91,6 +91,14 @@ function ping(device: Device) {
   device.socket.ping()
 }
 
+/** Resolves when the socket has taken the text; one that is closed takes anything. */
+function write(socket: WebSocket, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (socket.readyState !== socket.OPEN) return resolve()
+    socket.send(text, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
 /** Connects a socket with the protocol, and notes every sign of life. */
 function talk(device: Device, protocol: ReturnType<typeof graphqlProtocol>, { services, log }: WebSocketDeps) {
   const { socket } = device
@@ -102,11 +110,7 @@ function talk(device: Device, protocol: ReturnType<typeof graphqlProtocol>, { se
   const closed = protocol.opened(
     {
       protocol: socket.protocol,
-      send: (data) =>
-        new Promise((resolve, reject) => {
-          if (socket.readyState !== socket.OPEN) return resolve()
-          socket.send(data, (error) => (error ? reject(error) : resolve()))
-        }),
+      send: (data) => write(socket, data),
       close: (code, reason) => socket.close(code, reason),
       onMessage: (receive) => {
         socket.on('message', (data: Buffer, isBinary: boolean) => {
@@ -130,6 +134,8 @@ function graphqlProtocol({ schema, services, documents, execution, log }: WebSoc
     connectionInitWaitTimeout: INIT_WITHIN_MS,
     execute: execution.execute,
     subscribe: (args) => execution.subscribe(args),
+    onOperation: ({ extra: device }, id, _payload, _args, result) =>
+      isEvents(result) ? writeEvents(result, id, device, execution) : undefined,
     // Whatever is thrown here would close the socket with 4500, after which clients never come back.
     onConnect: async ({ extra: device, connectionParams }) => {
       try {
@@ -161,6 +167,31 @@ function graphqlProtocol({ schema, services, documents, execution, log }: WebSoc
       }
     },
   })
+}
+
+const isEvents = (result: unknown): result is Events => typeof result === 'object' && result !== null && Symbol.asyncIterator in result
+
+/**
+ * Yields nothing to graphql-ws, which would serialise each event anew for each socket: writes the text that all subscribers share, and waits
+ * for the socket to take it, so that a slow one is slow to itself alone.
+ */
+function writeEvents(events: Events, id: string, device: Device, execution: Execution): Events {
+  const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`
+  return {
+    async next() {
+      for (;;) {
+        const { value, done } = await events.next()
+        if (done) return { value: undefined, done: true }
+        await write(device.socket, `${head}${execution.textOf(value)}}`)
+      }
+    },
+    return: () => events.return(),
+    throw: (error) => events.throw(error),
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    [Symbol.asyncDispose]: () => events[Symbol.asyncDispose](),
+  }
 }
 
 function identityOf({ sessionId }: Device, { auth, presence }: Services): Identity {

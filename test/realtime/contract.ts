@@ -14,8 +14,7 @@ export interface EngineUnderTest extends AsyncDisposable {
 }
 
 /**
- * What every engine does, whatever it is built of. A test's name begins with the number of its rule; the rules are those of floor control in
- * docs/decisions.md and of the engine's own interface.
+ * What every engine does, whatever it is built of. A test's name begins with the number of its rule in src/realtime/SPEC.md.
  */
 export function engineContract(name: string, create: (options: { pressRate: number }) => Promise<EngineUnderTest>) {
   describe(`engine contract: ${name}`, () => {

@@ -64,7 +64,7 @@ const page = ({ mark, config, own, endpoint }: { mark: string; config: string; o
 <noscript>GraphiQL needs JavaScript.</noscript>
 <div id="root"></div>
 <footer id="session" class="graphiql-container">
-<span role="status"></span><button type="button" hidden>sign out</button><a href="${endpoint}" target="_blank" rel="noopener">second window</a>
+<span role="status"></span><button type="button" hidden>sign out</button><a href="${endpoint}" target="_blank" rel="noopener">open a second window</a>
 </footer>
 <script type="application/json" id="config">${config}</script>
 <script>${own}</script>

@@ -34,7 +34,7 @@ const storage = {
 
 function activeTab() {
   const { tabs, activeTabIndex } = JSON.parse(storage.getItem('graphiql:tabState') ?? '{}')
-  return tabs?.[activeTabIndex] ?? { query: null, variables: null }
+  return tabs?.[activeTabIndex] ?? config.graphiql.defaultTabs[0]
 }
 
 function withoutSecrets(text) {

@@ -26,8 +26,19 @@ export function walk({ password, groupId }: Prefill): Tab[] {
 
 const tab = (query: string, variables: object): Tab => ({ query, variables: JSON.stringify(variables, null, 2) })
 
-const LOGIN = /* GraphQL */ `($username: String!, $password: String!) {
-  login(input: { username: $username, password: $password, deviceName: "GraphiQL" }) {
+// Lines of at most 50 characters are seen whole in a window of 1280 pixels.
+
+const LOGIN = /* GraphQL */ `(
+  $username: String!
+  $password: String!
+) {
+  login(
+    input: {
+      username: $username
+      password: $password
+      deviceName: "GraphiQL"
+    }
+  ) {
     accessToken
     accessTokenExpiresAt
     user {
@@ -39,17 +50,20 @@ const LOGIN = /* GraphQL */ `($username: String!, $password: String!) {
 }
 `
 
-const SIGN_IN = /* GraphQL */ `# 1. Sign in: Ctrl-Enter, or the round button.
-# This window keeps the token and sends it from now on.
+const SIGN_IN = /* GraphQL */ `# 1. Sign in: Ctrl-Enter, or the play button.
+# This window keeps the token and sends it along.
 mutation SignIn${LOGIN}`
 
-const MY_GROUPS = /* GraphQL */ `# 2. The groups you may see. An admin sees them all.
+const MY_GROUPS = /* GraphQL */ `# 2. The groups you may see: an admin sees all.
 query MyGroups {
   groups {
     edges {
       node {
         id
         name
+        floor {
+          state
+        }
         manager {
           user {
             displayName
@@ -58,20 +72,9 @@ query MyGroups {
         members {
           edges {
             node {
-              role
-              canTalk
               user {
-                id
                 username
               }
-            }
-          }
-        }
-        floor {
-          state
-          burst {
-            speaker {
-              displayName
             }
           }
         }
@@ -81,10 +84,20 @@ query MyGroups {
 }
 `
 
-const CREATE_USER = /* GraphQL */ `# 3. Create a person. Admins only.
-# Copy the id from the answer: the next tab needs it.
-mutation CreateUser($username: String!, $displayName: String!, $password: String!) {
-  createUser(input: { username: $username, displayName: $displayName, password: $password }) {
+const CREATE_USER = /* GraphQL */ `# 3. Create a person (admins only), and copy the
+# id from the answer: the next tab needs it.
+mutation CreateUser(
+  $username: String!
+  $displayName: String!
+  $password: String!
+) {
+  createUser(
+    input: {
+      username: $username
+      displayName: $displayName
+      password: $password
+    }
+  ) {
     user {
       id
       username
@@ -100,10 +113,15 @@ mutation CreateUser($username: String!, $displayName: String!, $password: String
 }
 `
 
-const ADD_GROUP_MEMBER = /* GraphQL */ `# 4. Take the person into the group. Admins only.
-# Paste the id from step 3 as userId below.
-mutation AddGroupMember($groupId: ID!, $userId: ID!) {
-  addGroupMember(input: { groupId: $groupId, userId: $userId }) {
+const ADD_GROUP_MEMBER = /* GraphQL */ `# 4. Take the person into the group (admins only):
+# paste the id from step 3 as userId below.
+mutation AddGroupMember(
+  $groupId: ID!
+  $userId: ID!
+) {
+  addGroupMember(
+    input: { groupId: $groupId, userId: $userId }
+  ) {
     member {
       role
       canTalk
@@ -120,19 +138,19 @@ mutation AddGroupMember($groupId: ID!, $userId: ID!) {
 }
 `
 
-const LISTEN = /* GraphQL */ `# 5. See live who talks: start it and leave it running.
-# It stops when you leave this tab, so take the last two
-# steps in a second window: the link is at the bottom.
+const LISTEN = /* GraphQL */ `# 5. See live who talks: start it and let it run.
+# Leaving this tab stops it, so take steps 6 and 7
+# in a second window: the link is at the bottom.
 subscription Listen($groupId: ID!) {
   speakerChanged(groupId: $groupId) {
     kind
     floor {
       state
       burst {
+        startedAt
         speaker {
           displayName
         }
-        startedAt
       }
     }
     previous {
@@ -143,20 +161,25 @@ subscription Listen($groupId: ID!) {
 }
 `
 
-const SIGN_IN_AS_MEMBER = /* GraphQL */ `# 6. In a second window, sign in as a member of the group:
-# who is no member may not talk, not even an admin.
+const SIGN_IN_AS_MEMBER = /* GraphQL */ `# 6. In the second window, sign in as a member:
+# nobody else may talk, not even an admin.
 mutation SignInAsMember${LOGIN}`
 
-const PRESS = /* GraphQL */ `# 7. Press is button down, Release is button up: the round
-# button offers both. Watch the first window. A device renews
-# its burst; one that nobody renews ends after leaseMs.
+const PRESS = /* GraphQL */ `# 7. Press is button down, Release is button up:
+# the play button offers both. Watch the first
+# window. A device renews its burst while it talks;
+# this one is not renewed and ends after leaseMs.
 # The next press takes a new requestId.
 mutation Press($groupId: ID!, $requestId: ID!) {
-  requestTalk(input: { groupId: $groupId, requestId: $requestId }) {
+  requestTalk(
+    input: {
+      groupId: $groupId
+      requestId: $requestId
+    }
+  ) {
     outcome
     denyReason
     leaseMs
-    remainingMs
     listenerCount
     floor {
       state
@@ -170,7 +193,12 @@ mutation Press($groupId: ID!, $requestId: ID!) {
 }
 
 mutation Release($groupId: ID!, $requestId: ID!) {
-  releaseTalk(input: { groupId: $groupId, requestId: $requestId }) {
+  releaseTalk(
+    input: {
+      groupId: $groupId
+      requestId: $requestId
+    }
+  ) {
     released
     floor {
       state

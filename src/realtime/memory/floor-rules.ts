@@ -163,7 +163,8 @@ export function revokeTalk(t: Transition, { burstId, by }: RevokeTalk) {
 export function endBurst(t: Transition, endReason: TalkBurstEndReason, revokedBy: Person | null = null) {
   const { holder, voiceSession } = t.state
   if (!holder) return
-  const burst: Burst = { ...holder.burst, endedAt: t.now, endReason, revokedBy }
+  // A clock that went back meanwhile makes no burst of negative length.
+  const burst: Burst = { ...holder.burst, endedAt: Math.max(t.now, holder.burst.startedAt), endReason, revokedBy }
   const { sessionId } = burst
   t.set({ holder: null })
   if (voiceSession) t.set({ voiceSession: { ...voiceSession, closesAt: t.now + VOICE_SESSION_IDLE_MS } })

@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import pg from 'pg'
+import { pino } from 'pino'
+import { expect, test, vi } from 'vitest'
+import { createApp } from '../../src/app.ts'
+import { readConfig } from '../../src/config.ts'
+import type { RealtimeEngine } from '../../src/realtime/engine.ts'
+import {
+  FloorDocument,
+  GroupsDocument,
+  HeartbeatDocument,
+  JoinGroupDocument,
+  ReleaseTalkDocument,
+  RenewTalkDocument,
+  RequestTalkDocument,
+  SpeakerChangedDocument,
+  TalkBurstsDocument,
+} from '../generated/operations.ts'
+import { type Client, signIn } from '../support/client.ts'
+import { startNeda } from '../support/start-neda.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+const log = pino({ level: 'silent' })
+
+async function demoGroup(client: Client): Promise<string> {
+  const { groups } = await client.get(GroupsDocument, {})
+  return groups.edges[0]?.node.id ?? ''
+}
+
+test('talking reads nothing from the database: press, renewal, release, heartbeat, and every event that is told', async () => {
+  await using folder = await temporaryFolder()
+  await using app = await createApp(readConfig({ NEDA_DATA_DIR: folder.path, PORT: '0' }), { log })
+  const [ben, cleo] = await Promise.all([signIn(app.url, 'ben', 'push-to-talk'), signIn(app.url, 'cleo', 'push-to-talk')])
+  const groupId = await demoGroup(ben)
+  await using heard = await cleo.subscribeSse(SpeakerChangedDocument, { groupId })
+  await heard.received.next()
+  const statements: string[] = []
+  const query = pg.Client.prototype.query
+  const spy = vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: pg.Client, ...args: unknown[]) {
+    const [first] = args as [string | { text: string }]
+    statements.push(typeof first === 'string' ? first : first.text)
+    return Reflect.apply(query, this, args) as never
+  })
+  try {
+    await using socket = ben.openSocket()
+    const { requestTalk } = await socket.get(RequestTalkDocument, { input: { groupId, requestId: 'r1' } })
+    expect(requestTalk.outcome).toBe('GRANTED')
+    await socket.get(RenewTalkDocument, { input: { groupId, burstId: requestTalk.burst?.id ?? '' } })
+    await ben.get(HeartbeatDocument, { input: { groupIds: [groupId] } })
+    await ben.get(FloorDocument, { groupId })
+    await ben.get(ReleaseTalkDocument, { input: { groupId, requestId: 'r1' } })
+    await heard.received.find(({ data }) => data?.speakerChanged.kind === 'IDLE')
+  } finally {
+    spy.mockRestore()
+  }
+  // What remains is the record, which nobody waits for.
+  expect(statements.filter((sql) => /SpeakerHistory/.test(sql)).length).toBeGreaterThan(0)
+  expect(
+    statements.filter((sql) => !/^(BEGIN|COMMIT|ROLLBACK)/.test(sql) && !/INSERT INTO "(SpeakerHistory|GroupVoiceSession)"/.test(sql)),
+  ).toEqual([])
+})
+
+test('people go on talking while PostgreSQL is killed, and the record is whole afterwards', async () => {
+  await using folder = await temporaryFolder()
+  await using neda = await startNeda({ NEDA_DATA_DIR: folder.path })
+  const ben = await signIn(neda.url, 'ben', 'push-to-talk')
+  const groupId = await demoGroup(ben)
+  await using socket = ben.openSocket()
+  const talk = async (requestId: string) => {
+    const { requestTalk } = await socket.get(RequestTalkDocument, { input: { groupId, requestId } })
+    expect(requestTalk.outcome).toBe('GRANTED')
+    await socket.get(ReleaseTalkDocument, { input: { groupId, requestId } })
+    return requestTalk.burst?.id
+  }
+  const ids = [await talk('before')]
+  const pid = Number((await readFile(join(folder.path, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0])
+  process.kill(pid, 'SIGQUIT')
+  for (let n = 0; n < 8; n++) ids.push(await talk(`during-${n}`))
+  const read = async () => {
+    const { data } = await ben.ask(TalkBurstsDocument, { groupId })
+    return data?.talkBursts.edges.map(({ node }) => [node.id, node.endReason])
+  }
+  await expect.poll(read, { timeout: 20_000, interval: 200 }).toEqual(ids.toReversed().map((id) => [id, 'RELEASED']))
+  expect((await fetch(`${neda.url}/readyz`)).status).toBe(200)
+})
+
+test('17 an engine that fails, or does not answer, is REALTIME_UNAVAILABLE within 600 ms, and nothing is granted', async () => {
+  await using folder = await temporaryFolder()
+  const config = readConfig({ NEDA_DATA_DIR: folder.path, PORT: '0' })
+  let fault: () => Promise<never> = () => Promise.reject(new Error('the backend is away'))
+  const log_ = { subscribe: () => fault(), read: () => fault() }
+  const failing = Object.fromEntries(
+    [
+      'requestTalk',
+      'renewTalk',
+      'releaseTalk',
+      'revokeTalk',
+      'joinGroup',
+      'leaveGroup',
+      'heartbeat',
+      'connectionClosed',
+      'evict',
+      'messages',
+    ].map((name) => [name, () => fault()]),
+  )
+  const engine = {
+    ...failing,
+    name: 'failing',
+    floorLog: log_,
+    presenceLog: log_,
+    record: () => () => true,
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+  await using app = await createApp(config, { log, engine: engine as unknown as RealtimeEngine })
+  const ben = await signIn(app.url, 'ben', 'push-to-talk')
+  const groupId = await demoGroup(ben)
+  for (const next of [fault, () => new Promise<never>(() => undefined)]) {
+    fault = next
+    const began = performance.now()
+    expect(await ben.refusal(RequestTalkDocument, { input: { groupId, requestId: 'r' } })).toBe('REALTIME_UNAVAILABLE')
+    expect(performance.now() - began).toBeLessThan(2_000)
+    expect(await ben.refusal(JoinGroupDocument, { input: { groupId } })).toBe('REALTIME_UNAVAILABLE')
+    expect(await ben.refusal(FloorDocument, { groupId })).toBe('REALTIME_UNAVAILABLE')
+    await using stream = await ben.subscribeSse(SpeakerChangedDocument, { groupId })
+    expect((await stream.received.next()).errors?.[0]?.extensions?.code).toBe('REALTIME_UNAVAILABLE')
+  }
+})

@@ -1,0 +1,131 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { readConfig } from '../src/config.ts'
+
+interface Service {
+  readonly environment: Readonly<Record<string, string>>
+  readonly ports?: readonly { readonly host_ip?: string; readonly published: string; readonly target: number; readonly protocol: string }[]
+  readonly healthcheck: { readonly test: readonly string[] }
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const source = readFileSync(`${root}docker-compose.yml`, 'utf8')
+const known = [...readFileSync(`${root}src/config.ts`, 'utf8').matchAll(/^ {2}([A-Z][A-Z_]*): /gm)].map(([, name = '']) => name)
+
+/** What an operator would put into .env. */
+const FILLED_IN = {
+  POSTGRES_PASSWORD: '0123456789abcdef',
+  LIVEKIT_PUBLIC_URL: 'wss://voice.example.org',
+  LIVEKIT_NODE_IP: '203.0.113.7',
+  LIVEKIT_API_KEY: '424242',
+  LIVEKIT_API_SECRET: '01234567890123456789012345678901',
+  SECRET_KEY: '98765432109876543210987654321098',
+  NEDA_BOOTSTRAP_ADMIN_PASSWORD: 'a long first password',
+}
+
+type Values = Readonly<Record<string, string>>
+const services = resolve(FILLED_IN)
+
+test('three services, each with what only it needs', () => {
+  expect(Object.keys(services).toSorted()).toEqual(['api', 'livekit', 'postgres'])
+  expect(service('api').depends_on).toMatchObject({ postgres: { condition: 'service_healthy' } })
+  expect(service('api').healthcheck.test.join(' ')).toContain('http://127.0.0.1:4000/readyz')
+})
+
+test('devices reach voice directly, all else passes a proxy on this machine', () => {
+  expect(ports('api')).toEqual(['127.0.0.1:4000:4000/tcp'])
+  expect(ports('livekit')).toEqual(['127.0.0.1:7880:7880/tcp', '*:7881:7881/tcp', '*:7882:7882/udp'])
+  expect(ports('postgres')).toEqual([])
+  const { port, rtc } = parse(readFileSync(`${root}deploy/livekit.yaml`, 'utf8'))
+  expect([port, rtc.tcp_port, rtc.udp_port]).toEqual([7880, 7881, 7882])
+})
+
+test('the API is given what it knows, and starts with it', () => {
+  const { environment } = service('api')
+  expect(Object.keys(environment).filter((name) => !known.includes(name))).toEqual([])
+  expect(readConfig(environment)).toMatchObject({
+    environment: 'production',
+    host: '0.0.0.0',
+    port: 4000,
+    publicUrl: 'http://localhost:4000',
+    database: { kind: 'url', url: `postgresql://neda:${FILLED_IN.POSTGRES_PASSWORD}@postgres:5432/neda` },
+    media: {
+      kind: 'livekit',
+      url: 'http://livekit:7880',
+      publicUrl: FILLED_IN.LIVEKIT_PUBLIC_URL,
+      apiKey: FILLED_IN.LIVEKIT_API_KEY,
+      apiSecret: FILLED_IN.LIVEKIT_API_SECRET,
+    },
+    secretKey: FILLED_IN.SECRET_KEY,
+    bootstrapAdmin: { username: 'admin', password: FILLED_IN.NEDA_BOOTSTRAP_ADMIN_PASSWORD },
+    demo: false,
+  })
+})
+
+test('PostgreSQL and LiveKit expect what the API sends', () => {
+  expect(service('postgres').environment).toMatchObject({
+    POSTGRES_USER: 'neda',
+    POSTGRES_DB: 'neda',
+    POSTGRES_PASSWORD: FILLED_IN.POSTGRES_PASSWORD,
+  })
+  const { LIVEKIT_KEYS = '', NODE_IP } = service('livekit').environment
+  // LiveKit drops a secret that is no string to YAML.
+  expect(parse(LIVEKIT_KEYS)).toEqual({ [FILLED_IN.LIVEKIT_API_KEY]: FILLED_IN.LIVEKIT_API_SECRET })
+  expect(NODE_IP).toBe(FILLED_IN.LIVEKIT_NODE_IP)
+})
+
+test('no secret has a default, and none is in a file', () => {
+  for (const name of Object.keys(FILLED_IN)) {
+    const { [name as keyof typeof FILLED_IN]: _, ...others } = FILLED_IN
+    expect(() => resolve(others), name).toThrow(name)
+  }
+  const optional = [...source.matchAll(/\$\{([A-Z_]+)(?!:\?)\b/g)].map(([, name]) => name)
+  expect(new Set(optional)).toEqual(new Set(['PUBLIC_URL', 'ALLOWED_ORIGINS', 'NEDA_BOOTSTRAP_ADMIN_USERNAME', 'PRESS_RATE', 'PUBLISH_ON']))
+  const given = Object.values<{ environment: Values }>(parse(source).services).flatMap(({ environment }) => Object.entries(environment))
+  const secrets = given.filter(([name]) => /PASSWORD|SECRET|KEY|TOKEN/.test(name))
+  expect(secrets.length).toBeGreaterThan(0)
+  for (const [name, value] of secrets) expect(value.replaceAll(/\$\{[A-Z_]+:\?[^}]+\}/g, ''), name).toMatch(/^[": ]*$/)
+  expect(parse(readFileSync(`${root}deploy/livekit.yaml`, 'utf8'))).not.toHaveProperty('keys')
+})
+
+function service(name: string): Service {
+  const found = services[name]
+  if (!found) throw new Error(`docker-compose.yml has no service ${name}`)
+  return found
+}
+
+function ports(name: string): string[] {
+  const list = service(name).ports ?? []
+  return list.map(({ host_ip = '*', published, target, protocol }) => `${host_ip}:${published}:${target}/${protocol}`)
+}
+
+/** As Docker Compose understands the file, for which it needs no engine; where it is not installed, as far as we understand it ourselves. */
+function resolve(values: Values): Readonly<Record<string, Service>> {
+  if (hasCompose()) {
+    const { status, stdout, stderr } = compose(['--env-file', '/dev/null', 'config', '--format', 'json'], values)
+    if (status !== 0) throw new Error(stderr)
+    return JSON.parse(stdout).services
+  }
+  return parse(source, (_key, value: unknown) => (typeof value === 'string' ? interpolate(value, values) : value)).services
+}
+
+function hasCompose(): boolean {
+  return compose(['version'], {}).status === 0
+}
+
+function compose(args: readonly string[], values: Values) {
+  const { PATH, HOME, DOCKER_CONFIG } = process.env
+  return spawnSync('docker', ['compose', ...args], { cwd: root, env: { PATH, HOME, DOCKER_CONFIG, ...values }, encoding: 'utf8' })
+}
+
+function interpolate(text: string, values: Values): string {
+  return text.replaceAll(/\$\{([A-Z_]+):([-?])([^}]*)\}/g, (_, name: string, kind: string, rest: string) => {
+    const value = values[name] ?? ''
+    if (value === '' && kind === '?') throw new Error(`required variable ${name} is missing a value: ${rest}`)
+    return value === '' ? rest : value
+  })
+}
