@@ -30,7 +30,7 @@ export async function seedDemo({ db, users, groups }: { db: Database; users: Use
         description,
         managerId: managerId as never,
         memberIds: memberIds as never[],
-        talkLimitMs: 30_000,
+        settings: {},
       }),
     )
   }

@@ -77,6 +77,9 @@ const environment = z.object({
   PRESS_RATE: z.coerce.number('must be a number').min(0.1, 'must be 0.1 to 1000').max(1_000, 'must be 0.1 to 1000').default(5),
 })
 
+/** Every variable that NEDA reads. */
+export const VARIABLES = Object.keys(environment.shape)
+
 type Environment = z.infer<typeof environment>
 
 /** Reads the whole environment, or throws a ConfigError that names all of its problems at once. An empty variable is an absent one. */

@@ -4,9 +4,15 @@ import { join } from 'node:path'
 
 /** The secret of this name, made at the first start and kept in the data folder for this user's eyes only. */
 export async function keptSecret(dataFolder: string, name: string): Promise<string> {
-  await mkdir(dataFolder, { recursive: true })
   const file = join(dataFolder, name)
-  return (await existing(file)) ?? (await make(file))
+  try {
+    await mkdir(dataFolder, { recursive: true })
+    return (await existing(file)) ?? (await make(file))
+  } catch (cause) {
+    throw new Error(`The secret in ${file} can be neither read nor made: set SECRET_KEY, or NEDA_DATA_DIR to a folder of this user's.`, {
+      cause,
+    })
+  }
 }
 
 async function existing(file: string): Promise<string | undefined> {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { readConfig } from '../src/config.ts'
+import { readConfig, VARIABLES } from '../src/config.ts'
 
 interface Service {
   readonly environment: Readonly<Record<string, string>>
@@ -14,7 +14,7 @@ interface Service {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const source = readFileSync(`${root}docker-compose.yml`, 'utf8')
-const known = [...readFileSync(`${root}src/config.ts`, 'utf8').matchAll(/^ {2}([A-Z][A-Z_]*): /gm)].map(([, name = '']) => name)
+const known = VARIABLES
 
 /** What an operator would put into .env. */
 const FILLED_IN = {

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { expect, test } from 'vitest'
-import { readConfig } from '../src/config.ts'
+import { readConfig, VARIABLES } from '../src/config.ts'
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 const names = (path: string, pattern: RegExp) => [...read(path).matchAll(pattern)].map(([, name = '']) => name).toSorted()
 
 const example = read('.env.example')
 const described = names('.env.example', /^#?([A-Z][A-Z_]*)=/gm)
-const known = names('src/config.ts', /^ {2}([A-Z][A-Z_]*): /gm)
+const known = VARIABLES
 const ofCompose = names('docker-compose.yml', /\$\{([A-Z_]+)/g)
 
 test('.env.example has every variable of src/config.ts and docker-compose.yml once, and no other', () => {

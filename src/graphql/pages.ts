@@ -27,29 +27,42 @@ export const connectionOf = (name: string, what: string) =>
     { name: `${name}Edge`, description: `One of ${what}, and its place.` },
   ] as const
 
-/** The form in which Prisma's connections write a cursor that is an id; ours that are not Prisma's write the same. */
-const CURSOR = /^GPC:S:([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})$/
+/** The form in which Prisma's connections write a cursor that is an id. */
+const ID_CURSOR = /^GPC:S:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
 
-export const toCursor = (id: string) => Buffer.from(`GPC:S:${id}`).toString('base64')
-
-export const uuidOf = (cursor: string): string | undefined => CURSOR.exec(Buffer.from(cursor, 'base64').toString('utf8'))?.[1]
-
-interface PageArguments {
+export interface PageArguments {
   readonly first?: number | null | undefined
   readonly last?: number | null | undefined
   readonly after?: string | null | undefined
   readonly before?: string | null | undefined
 }
 
-/** Refuses a page that no connection has: more than 100, none, backwards from nowhere, or after a cursor that was never ours. */
-export function checkPage(args: PageArguments): void {
+/** Refuses a size that no page has. */
+export function checkSize(args: PageArguments): void {
   for (const field of ['first', 'last'] as const) {
     const size = args[field]
     if (size !== null && size !== undefined && (size < 1 || size > MOST_PER_PAGE))
       throw badInput([field], `A page has 1 to ${MOST_PER_PAGE} entries.`)
   }
+}
+
+/** Refuses what Prisma's connections do not: a size that no page has, and a cursor that was never ours. */
+export function checkPage(args: PageArguments): void {
+  checkSize(args)
   for (const field of ['after', 'before'] as const) {
     const cursor = args[field]
-    if (cursor !== null && cursor !== undefined && uuidOf(cursor) === undefined) throw badInput([field], 'The cursor is not valid.')
+    if (cursor !== null && cursor !== undefined && !ID_CURSOR.test(decoded(cursor))) throw badInput([field], 'The cursor is not valid.')
   }
 }
+
+/** Cursors that hold the key by which a connection is ordered. */
+export const keyedBy = <Key>(name: string, form: RegExp, parse: (text: string) => Key) => ({
+  toCursor: (text: string) => Buffer.from(`${name}:${text}`).toString('base64'),
+  toKey: (cursor: string): Key => {
+    const [prefix, text = ''] = decoded(cursor).split(':')
+    if (prefix !== name || !form.test(text)) throw badInput(['after'], 'The cursor is not valid.')
+    return parse(text)
+  },
+})
+
+const decoded = (cursor: string) => Buffer.from(cursor, 'base64').toString('utf8')

@@ -32,6 +32,12 @@ export const HEARTBEAT_EVERY_MS = 4_000
 export const PRESENCE_AFTER_CLOSE_MS = 5_000
 /** A voice session ends this long after its last burst. */
 export const VOICE_SESSION_IDLE_MS = 60_000
+/** The longest grace that a group can give a pre-empted speaker. */
+export const LONGEST_GRACE_MS = 3_000
+/** A floor request waits no longer than this. */
+export const QUEUE_LIMIT_MS = 30_000
+/** A grant out of the queue must be taken up within this (TS 24.380 T132). */
+export const ACCEPT_WITHIN_MS = 2_000
 /** How many presses a session may make at once, as a multiple of its rate per second. */
 export const PRESS_BURST = 2
 
@@ -50,19 +56,27 @@ export interface RequestTalk extends Asker {
   readonly requestId: RequestId
   /** False for a member who may only listen. */
   readonly canTalk: boolean
+  /** Its rank, already limited to what the membership allows. */
   readonly priority: FloorPriority
+  /** Whether to wait when the floor is taken. */
+  readonly queue: boolean
   readonly talkLimitMs: number
+  readonly queueCapacity: number
+  /** How long a holder of lower rank may finish. */
+  readonly preemptGraceMs: number
   /** The names that a burst and a voice session get if this request begins them. */
   readonly burstId: BurstId
   readonly voiceSessionId: VoiceSessionId
 }
 
 export interface TalkAnswer {
-  readonly outcome: 'GRANTED' | 'DENIED' | 'CANCELLED' | 'ENDED'
+  readonly outcome: 'GRANTED' | 'QUEUED' | 'DENIED' | 'CANCELLED' | 'ENDED'
   /** GRANTED and ENDED. */
   readonly burst: Burst | null
-  /** GRANTED: until the talk limit. */
+  /** GRANTED: until the talk limit, or the end of the grace. */
   readonly remainingMs: number | null
+  /** QUEUED: from 1. */
+  readonly queuePosition: number | null
   readonly denyReason: FloorDenyReason | null
   readonly retryAfterMs: number | null
   /** Other users present at the decision. */
@@ -93,9 +107,27 @@ export interface JoinGroup extends Asker {
   readonly groupId: GroupId
 }
 
-/** Takes somebody's rights in a group away: all devices of a user, or one session. */
-export interface Evict {
+export interface MuteMember {
   readonly groupId: GroupId
+  readonly userId: UserId
+  readonly durationMs: number
+  readonly by: Person
+}
+
+export interface UnmuteMember {
+  readonly groupId: GroupId
+  readonly userId: UserId
+}
+
+/** A member that may only listen from now on. */
+export interface ForbidTalk {
+  readonly groupId: GroupId
+  readonly userId: UserId
+}
+
+/** Takes somebody's rights away: all devices of a user or one session, in one group or in all. */
+export interface Evict {
+  readonly groupId?: GroupId
   readonly userId: UserId
   readonly sessionId?: SessionId
   readonly reason: TalkBurstEndReason
@@ -128,14 +160,23 @@ export interface RealtimeEngine extends AsyncDisposable {
 
   /** Makes the device present; for one that is present it renews the lease and tells nobody. */
   joinGroup(command: JoinGroup): Promise<Floor>
-  /** Ends the device's burst and presence. */
+  /** Ends the device's burst, queue entry and presence. */
   leaveGroup(command: { groupId: GroupId; sessionId: SessionId }): Promise<Floor>
   /** Renews the device's presence in those of the groups in which it is present (all if none are named), and returns them. */
   heartbeat(command: { sessionId: SessionId; groupIds?: readonly GroupId[] }): Promise<GroupId[]>
   /** Shortens what hangs on a connection that has closed; any other sign of life of the device restores presence. */
   connectionClosed(command: { sessionId: SessionId; connectionId: ConnectionId }): Promise<void>
-  /** Ends burst and presence of somebody who lost the right to them. */
+  /** Ends burst, queue entry and presence of somebody who lost the right to them. */
   evict(command: Evict): Promise<void>
+  /** Ends burst (NO_PERMISSION) and queue entry of somebody who may only listen from now on. */
+  forbidTalk(command: ForbidTalk): Promise<void>
+  /** Ends burst (REVOKED_BY_MANAGER) and queue entry, and refuses presses for a while. Answers until when. */
+  muteMember(command: MuteMember): Promise<number>
+  unmuteMember(command: UnmuteMember): Promise<void>
+  /** Until when who is muted. */
+  mutedUntil(groupId: GroupId): Promise<ReadonlyMap<UserId, number>>
+  /** The group was deleted: everything in it ends GROUP_CLOSED, and nothing can bring it back. */
+  closeGroup(groupId: GroupId): Promise<void>
 
   readonly floorLog: EventLog<FloorEvent, Floor>
   readonly presenceLog: EventLog<PresenceEvent, Presence>

@@ -99,9 +99,15 @@ export interface Presence extends Position {
 export interface FloorMessage {
   readonly to: SessionId
   readonly kind: 'GRANTED' | 'QUEUED' | 'DENIED' | 'REVOKED' | 'LIMIT_WARNING'
-  readonly requestId: RequestId
+  readonly requestId: RequestId | null
   readonly burst: Burst | null
+  readonly queuePosition: number | null
   readonly remainingMs: number | null
+  /** REVOKED: how long the speaker may finish; 0: it is over. */
+  readonly graceMs: number | null
+  /** GRANTED out of the queue: how soon it must be renewed or pressed again. */
+  readonly acceptWithinMs: number | null
+  readonly denyReason: FloorDenyReason | null
   readonly endReason: TalkBurstEndReason | null
   readonly floor: Floor
 }

@@ -1,7 +1,7 @@
-import { Refusal, type RefusalCode } from '../errors.ts'
-import type { GroupId } from '../ids.ts'
-import type { EventLog } from './engine.ts'
-import type { Position } from './events.ts'
+import type { GroupId, SessionId } from '../ids.ts'
+import type { EventLog, RealtimeEngine } from './engine.ts'
+import type { FloorMessage, Position } from './events.ts'
+import { BUFFERED_ITEMS, Feed } from './feed.ts'
 
 /** The state at once: what a stream carries before anything live, and again where events were lost. */
 export interface SnapshotItem<Snapshot> {
@@ -11,20 +11,9 @@ export interface SnapshotItem<Snapshot> {
   readonly gap: boolean
 }
 
-/** The last item of a stream that the server ends. */
-export interface EndItem {
-  readonly kind: 'END'
-  readonly code: RefusalCode
-}
-
-export type StreamItem<Event, Snapshot> = Event | SnapshotItem<Snapshot> | EndItem
-
-/** So many events wait for a slow reader; then it gets the newest state instead; then, if it still does not read, its stream ends. */
-const BUFFERED_EVENTS = 64
-
 /**
  * Everything after `after` in order, then one snapshot, then every change as it happens: subscribe first, then read, then drop what the
- * reading already told. Written by hand and not as a generator, whose `return()` would wait for an event that may never come.
+ * reading already told.
  */
 export async function openStream<Event extends Position, Snapshot extends Position>(
   log: EventLog<Event, Snapshot>,
@@ -32,7 +21,7 @@ export async function openStream<Event extends Position, Snapshot extends Positi
   after?: Position,
 ): Promise<Stream<Event, Snapshot>> {
   const stream = new Stream<Event, Snapshot>(() => log.read(groupId))
-  stream.onEnd(await log.subscribe(groupId, (event) => stream.push(event)))
+  stream.onEnd(await log.subscribe(groupId, (event) => stream.hear(event)))
   try {
     stream.start(await log.read(groupId, after))
   } catch (error) {
@@ -42,123 +31,77 @@ export async function openStream<Event extends Position, Snapshot extends Positi
   return stream
 }
 
-export class Stream<Event extends Position, Snapshot extends Position> implements AsyncIterableIterator<StreamItem<Event, Snapshot>> {
+/** What is said to one device. There is no snapshot of it: who does not listen asks again with its requestId. */
+export async function openMessages(engine: RealtimeEngine, groupId: GroupId, sessionId: SessionId): Promise<Feed<FloorMessage>> {
+  const feed = new Messages()
+  feed.onEnd(await engine.messages(groupId, sessionId, (message) => feed.hear(message)))
+  return feed
+}
+
+class Messages extends Feed<FloorMessage> {
+  hear(message: FloorMessage): void {
+    if (this.items.length >= BUFFERED_ITEMS) this.end('SLOW_CONSUMER')
+    else this.push(message)
+  }
+}
+
+export class Stream<Event extends Position, Snapshot extends Position> extends Feed<Event | SnapshotItem<Snapshot>> {
   readonly #read: () => Promise<{ snapshot: Snapshot }>
-  readonly #items: StreamItem<Event, Snapshot>[] = []
-  readonly #cleanups: (() => void)[] = []
-  #waiting: ((result: IteratorResult<StreamItem<Event, Snapshot>>) => void) | null = null
   /** What has been told up to here; events before it are repeats. */
   #position: Position | null = null
   /** Events that came while no snapshot was there to put them behind: at the start, and after an overflow. */
   #held: Event[] = []
-  #state: 'STARTING' | 'LIVE' | 'OVERFLOWN' | 'ENDED' = 'STARTING'
+  #state: 'STARTING' | 'LIVE' | 'OVERFLOWN' = 'STARTING'
 
   constructor(read: () => Promise<{ snapshot: Snapshot }>) {
+    super()
     this.#read = read
   }
 
   start({ missed, snapshot, gap }: { missed: readonly Event[]; snapshot: Snapshot; gap: boolean }): void {
-    if (this.#state === 'ENDED') return
-    this.#items.push(...missed)
+    this.push(...missed)
     this.#resume(snapshot, gap)
   }
 
-  push(event: Event): void {
+  hear(event: Event): void {
+    if (this.hasEnded) return
     if (this.#state === 'LIVE') this.#accept(event)
-    else if (this.#state !== 'ENDED') this.#hold(event)
+    else this.#hold(event)
   }
 
-  /** The server ends this stream: what waits is told, then the reason, then it completes. */
-  end(code: RefusalCode): void {
-    if (this.#state === 'ENDED') return
-    this.#items.push({ kind: 'END', code })
-    this.#close()
-    this.#flush()
-  }
-
-  onEnd(cleanup: () => void): void {
-    if (this.#state === 'ENDED') cleanup()
-    else this.#cleanups.push(cleanup)
-  }
-
-  async next(): Promise<IteratorResult<StreamItem<Event, Snapshot>>> {
-    if (this.#state === 'OVERFLOWN' && this.#items.length === 0) {
+  override async next() {
+    if (this.#state === 'OVERFLOWN' && this.items.length === 0) {
       const { snapshot } = await this.#read()
       if (this.#state === 'OVERFLOWN') this.#resume(snapshot, true)
     }
-    const item = this.#items.shift()
-    if (item !== undefined) return { value: item, done: false }
-    if (this.#state === 'ENDED') return { value: undefined, done: true }
-    return new Promise((resolve) => {
-      this.#waiting = resolve
-    })
-  }
-
-  async return(): Promise<IteratorResult<StreamItem<Event, Snapshot>>> {
-    this.#items.length = 0
-    this.#close()
-    this.#flush()
-    return { value: undefined, done: true }
-  }
-
-  async throw(error: unknown): Promise<IteratorResult<StreamItem<Event, Snapshot>>> {
-    await this.return()
-    throw error
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
+    return super.next()
   }
 
   #resume(snapshot: Snapshot, gap: boolean) {
     const held = this.#held
     this.#held = []
-    this.#items.push({ kind: 'SNAPSHOT', snapshot, gap })
     this.#position = snapshot
     this.#state = 'LIVE'
-    for (const event of held) this.push(event)
-    this.#flush()
+    this.push({ kind: 'SNAPSHOT', snapshot, gap })
+    for (const event of held) this.hear(event)
   }
 
   #accept(event: Event) {
-    const { epoch, sequence } = this.#position ?? event
-    if (this.#position && event.epoch === epoch && event.sequence <= sequence) return
-    if (this.#items.length >= BUFFERED_EVENTS) {
-      this.#items.length = 0
+    const told = this.#position
+    if (told && event.epoch === told.epoch && event.sequence <= told.sequence) return
+    if (this.items.length >= BUFFERED_ITEMS) {
+      // The newest state is worth more than all the changes that led to it.
+      this.items.length = 0
       this.#state = 'OVERFLOWN'
       this.#hold(event)
       return
     }
     this.#position = event
-    this.#items.push(event)
-    this.#flush()
+    this.push(event)
   }
 
   #hold(event: Event) {
     this.#held.push(event)
-    if (this.#held.length > BUFFERED_EVENTS) this.end('SLOW_CONSUMER')
-  }
-
-  #flush() {
-    if (!this.#waiting) return
-    const item = this.#items.shift()
-    if (item === undefined && this.#state !== 'ENDED') return
-    const resolve = this.#waiting
-    this.#waiting = null
-    resolve(item === undefined ? { value: undefined, done: true } : { value: item, done: false })
-  }
-
-  #close() {
-    this.#state = 'ENDED'
-    this.#held = []
-    for (const cleanup of this.#cleanups.splice(0)) cleanup()
+    if (this.#held.length > BUFFERED_ITEMS) this.end('SLOW_CONSUMER')
   }
 }
-
-/** The item itself, unless it is the end that the server made: that is thrown, for the reader to see why. */
-export function ended<Item>(item: Item | EndItem): Item {
-  if (isEnd(item)) throw new Refusal(item.code)
-  return item
-}
-
-const isEnd = (item: unknown): item is EndItem => typeof item === 'object' && item !== null && 'kind' in item && item.kind === 'END'

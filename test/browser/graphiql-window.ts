@@ -85,7 +85,6 @@ export class GraphiqlWindow {
       .filter({ hasText: text })
       .waitFor({ timeout: 10_000 })
       .catch(async (cause: unknown) => {
-        await this.page.screenshot({ path: '/tmp/shots/failed.png' })
         throw new Error(`expected ${text} in the response pane, which shows: ${readable(await this.#response.innerText())}`, { cause })
       })
     return readable(await this.#response.innerText())

@@ -44,7 +44,8 @@ export class Actor {
 
   join = () => this.engine.joinGroup({ ...this.asker, groupId: this.groupId })
   leave = () => this.engine.leaveGroup({ groupId: this.groupId, sessionId: this.sessionId })
-  heartbeat = () => this.engine.heartbeat({ sessionId: this.sessionId })
+  heartbeat = (...groupIds: GroupId[]) => this.engine.heartbeat({ sessionId: this.sessionId, ...(groupIds.length > 0 && { groupIds }) })
+  disconnect = () => this.engine.connectionClosed({ sessionId: this.sessionId, connectionId: this.asker.connectionId as ConnectionId })
   renew = (burstId: BurstId) => this.engine.renewTalk({ ...this.asker, groupId: this.groupId, burstId })
   release = (requestId: string) =>
     this.engine.releaseTalk({ groupId: this.groupId, sessionId: this.sessionId, requestId: requestId as RequestId })
@@ -57,12 +58,18 @@ export class Actor {
       requestId: requestId as RequestId,
       canTalk: true,
       priority: 'NORMAL',
+      queue: false,
       talkLimitMs: 30_000,
+      queueCapacity: 10,
+      preemptGraceMs: 500,
       burstId: newId<BurstId>(),
       voiceSessionId: newId<VoiceSessionId>(),
       ...more,
     })
   }
+
+  /** A press that waits if it must. */
+  wait = (requestId?: string, more: Partial<RequestTalk> = {}) => this.press(requestId, { queue: true, ...more })
 
   /** A press that must be granted. */
   async talk(requestId?: string, more?: Partial<RequestTalk>): Promise<Burst> {
@@ -70,6 +77,13 @@ export class Actor {
     if (answer.outcome !== 'GRANTED' || !answer.burst) throw new Error(`expected a grant, got ${answer.outcome} ${answer.denyReason ?? ''}`)
     return answer.burst
   }
+}
+
+/** One after the other, so that their order is known. */
+export async function inTurn<T, Result>(all: readonly T[], act: (one: T) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = []
+  for (const one of all) results.push(await act(one))
+  return results
 }
 
 export function actor(engine: RealtimeEngine, groupId: GroupId, username: string): Actor {

@@ -21,6 +21,8 @@ export interface GroupStanding {
   readonly id: GroupId
   readonly name: string
   readonly talkLimitMs: number
+  readonly queueCapacity: number
+  readonly preemptGraceMs: number
   readonly members: ReadonlyMap<UserId, MemberStanding>
 }
 
@@ -108,7 +110,7 @@ export class Standing implements Disposable {
     const members = { where: { deletedAt: null }, select: { userId: true, role: true, canTalk: true, priority: true } }
     const groups = await this.#db.group.findMany({
       where: { ...where, deletedAt: null },
-      select: { id: true, name: true, talkLimitMs: true, members },
+      select: { id: true, name: true, talkLimitMs: true, queueCapacity: true, preemptGraceMs: true, members },
     })
     const standings = groups.map((group) => ({
       ...group,

@@ -1,12 +1,15 @@
 import { badInput, Refusal } from '../../errors.ts'
-import { type BurstId, type ConnectionId, type GroupId, newId, type RequestId, type VoiceSessionId } from '../../ids.ts'
+import { type BurstId, type ConnectionId, type GroupId, newId, type RequestId, type UserId, type VoiceSessionId } from '../../ids.ts'
 import type { RealtimeEngine, TalkAnswer } from '../../realtime/engine.ts'
-import type { Floor, FloorEvent, Position } from '../../realtime/events.ts'
+import type { Floor, FloorEvent, FloorMessage, FloorPriority, Position } from '../../realtime/events.ts'
+import type { Feed } from '../../realtime/feed.ts'
 import type { OpenStreams } from '../../realtime/open-streams.ts'
-import type { Stream } from '../../realtime/stream.ts'
+import { openMessages, type Stream } from '../../realtime/stream.ts'
 import { asAsker, type Viewer } from '../auth/auth.service.ts'
+import type { MemberStanding } from '../auth/standing.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
-import { watchGroup } from '../presence/presence.service.ts'
+import { type Outcome, refused } from '../outcome.ts'
+import { guarded, watchGroup } from '../presence/presence.service.ts'
 
 export interface FloorDeps {
   readonly engine: RealtimeEngine
@@ -14,7 +17,17 @@ export interface FloorDeps {
   readonly streams: OpenStreams
 }
 
+export interface FloorRequest {
+  readonly groupId: GroupId
+  readonly requestId: string
+  readonly queue: boolean
+  /** Null: the membership's. */
+  readonly priority: FloorPriority | null
+}
+
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/
+const MUTE_MS = { least: 1_000, most: 24 * 60 * 60_000 }
+const RANKS: readonly FloorPriority[] = ['LOW', 'NORMAL', 'HIGH', 'EMERGENCY']
 
 /** Who may speak now. Rights are checked here, from memory; the engine decides between those who have them. */
 export class FloorService {
@@ -24,15 +37,18 @@ export class FloorService {
     this.#deps = deps
   }
 
-  async requestTalk(viewer: Viewer, connectionId: ConnectionId | null, groupId: GroupId, requestId: string): Promise<TalkAnswer> {
-    const { group, member } = this.#deps.groups.own(viewer, groupId)
+  async requestTalk(viewer: Viewer, connectionId: ConnectionId | null, request: FloorRequest): Promise<TalkAnswer> {
+    const { group, member } = this.#deps.groups.own(viewer, request.groupId)
     return this.#deps.engine.requestTalk({
       ...asAsker(viewer, connectionId),
       group: { id: group.id, name: group.name },
-      requestId: validRequestId(requestId),
+      requestId: validRequestId(request.requestId),
       canTalk: member.canTalk,
-      priority: member.priority,
+      priority: lower(request.priority ?? 'EMERGENCY', highestPriority(member)),
+      queue: request.queue,
       talkLimitMs: group.talkLimitMs,
+      queueCapacity: group.queueCapacity,
+      preemptGraceMs: group.preemptGraceMs,
       burstId: newId<BurstId>(),
       voiceSessionId: newId<VoiceSessionId>(),
     })
@@ -50,9 +66,29 @@ export class FloorService {
 
   /** By the group's manager, or an admin. */
   async revokeTalk(viewer: Viewer, groupId: GroupId, burstId: BurstId) {
-    const { member } = this.#deps.groups.visible(viewer, groupId)
-    if (member?.role !== 'GROUP_MANAGER' && viewer.systemRole !== 'ADMIN') throw new Refusal('FORBIDDEN')
+    this.#mustManage(viewer, groupId)
     return this.#deps.engine.revokeTalk({ groupId, burstId, by: asAsker(viewer, null).person })
+  }
+
+  /** By the group's manager, or an admin. Kept in the engine: a new epoch forgets it. */
+  async muteMember(viewer: Viewer, groupId: GroupId, userId: UserId, durationMs: number): Promise<Outcome<UserId>> {
+    this.#mustManage(viewer, groupId)
+    if (durationMs < MUTE_MS.least || durationMs > MUTE_MS.most)
+      return refused('INVALID_VALUE', ['input', 'durationMs'], `A mute lasts ${MUTE_MS.least} to ${MUTE_MS.most} ms.`)
+    if (!this.#deps.groups.hasMember(groupId, userId)) return notAMember
+    await this.#deps.engine.muteMember({ groupId, userId, durationMs, by: asAsker(viewer, null).person })
+    return { done: userId, userErrors: [] }
+  }
+
+  async unmuteMember(viewer: Viewer, groupId: GroupId, userId: UserId): Promise<Outcome<UserId>> {
+    this.#mustManage(viewer, groupId)
+    if (!this.#deps.groups.hasMember(groupId, userId)) return notAMember
+    await this.#deps.engine.unmuteMember({ groupId, userId })
+    return { done: userId, userErrors: [] }
+  }
+
+  async mutedUntil(groupId: GroupId): Promise<ReadonlyMap<UserId, number>> {
+    return this.#deps.engine.mutedUntil(groupId)
   }
 
   async floor(viewer: Viewer, groupId: GroupId): Promise<Floor> {
@@ -64,7 +100,24 @@ export class FloorService {
   watch(viewer: Viewer, groupId: GroupId, after: Position | undefined): Promise<Stream<FloorEvent, Floor>> {
     return watchGroup(this.#deps, this.#deps.engine.floorLog, viewer, groupId, after)
   }
+
+  async hearMessages(viewer: Viewer, groupId: GroupId): Promise<Feed<FloorMessage>> {
+    this.#deps.groups.own(viewer, groupId)
+    return guarded(this.#deps, viewer, groupId, await openMessages(this.#deps.engine, groupId, viewer.sessionId))
+  }
+
+  #mustManage(viewer: Viewer, groupId: GroupId) {
+    const { member } = this.#deps.groups.visible(viewer, groupId)
+    if (member?.role !== 'GROUP_MANAGER' && viewer.systemRole !== 'ADMIN') throw new Refusal('FORBIDDEN')
+  }
 }
+
+const notAMember = refused('NOT_A_MEMBER', ['input', 'userId'], 'This user is not a member.')
+
+/** A manager has HIGH in the own group, whatever the membership says. */
+const highestPriority = ({ role, priority }: MemberStanding): FloorPriority => (role === 'GROUP_MANAGER' ? 'HIGH' : priority)
+
+const lower = (one: FloorPriority, other: FloorPriority): FloorPriority => (RANKS.indexOf(one) < RANKS.indexOf(other) ? one : other)
 
 function validRequestId(value: string): RequestId {
   if (!REQUEST_ID.test(value)) throw badInput(['input', 'requestId'], 'A requestId has 1 to 64 characters of A-Z, a-z, 0-9, _ and -.')

@@ -3,8 +3,7 @@ import { fromGlobalId } from '../../graphql/global-ids.ts'
 import type { GroupId } from '../../ids.ts'
 import { LEASE_MS, RENEW_EVERY_MS, type TalkAnswer, warnBeforeMs } from '../../realtime/engine.ts'
 import type { Floor as EngineFloor } from '../../realtime/events.ts'
-import { UserError } from '../outcome.graphql.ts'
-import { refused, type UserError as UserErrorShape } from '../outcome.ts'
+import { FloorPriority } from '../groups/groups.graphql.ts'
 import { Floor, TalkBurst } from './floor.graphql.ts'
 import { FloorDenyReason, TalkOutcome } from './floor-enums.graphql.ts'
 
@@ -15,6 +14,11 @@ const RequestTalkInput = builder.inputType('RequestTalkInput', {
     requestId: t.id({
       required: true,
       description: 'Names this press: 1 to 64 of A-Z, a-z, 0-9, _ and -. Fresh per press, the same in every repeat of it.',
+    }),
+    queue: t.boolean({ required: true, defaultValue: false, description: 'Whether to wait when somebody else talks.' }),
+    priority: t.field({
+      type: FloorPriority,
+      description: "Its rank; the membership's if absent. A rank above the membership's counts as the membership's.",
     }),
   }),
 })
@@ -33,7 +37,8 @@ export const RequestTalkPayload = builder.objectRef<TalkAnswer & { groupId: Grou
     }),
     remainingMs: t.exposeInt('remainingMs', {
       nullable: true,
-      description: 'GRANTED: milliseconds until the talk limit. Trust it more than clocks.',
+      description:
+        'GRANTED: milliseconds until the talk limit, or until the end of the grace of a speaker who is being cut off. Trust it more than clocks.',
     }),
     warnBeforeMs: t.int({
       nullable: true,
@@ -50,7 +55,7 @@ export const RequestTalkPayload = builder.objectRef<TalkAnswer & { groupId: Grou
       description: 'GRANTED: a burst not renewed for so many milliseconds ends CONNECTION_LOST.',
       resolve: ({ outcome }) => (outcome === 'GRANTED' ? LEASE_MS : null),
     }),
-    queuePosition: t.int({ nullable: true, description: 'QUEUED: the place in the queue, from 1.', resolve: () => null }),
+    queuePosition: t.exposeInt('queuePosition', { nullable: true, description: 'QUEUED: the place in the order of service, from 1.' }),
     denyReason: t.field({ type: FloorDenyReason, nullable: true, description: 'DENIED: why.', resolve: ({ denyReason }) => denyReason }),
     retryAfterMs: t.exposeInt('retryAfterMs', {
       nullable: true,
@@ -65,11 +70,12 @@ builder.mutationField('requestTalk', (t) =>
   t.withAuth({ signedIn: true }).field({
     type: RequestTalkPayload,
     description:
-      'Button down (Floor Request): at most one device of a group is granted. Safe to repeat with the same requestId, which then answers its present state. Refusals are data. A new press joins the group. Members only: an admin who is none is FORBIDDEN, for all others the group is NOT_FOUND. REALTIME_UNAVAILABLE: nothing was granted, press again.',
+      'Button down (Floor Request): at most one device of a group is granted. Safe to repeat with the same requestId, which then answers its present state. A strictly higher rank pre-empts the speaker. Refusals are data. A new press joins the group. Members only: an admin who is none is FORBIDDEN, for all others the group is NOT_FOUND. REALTIME_UNAVAILABLE: nothing was granted, press again.',
     args: { input: t.arg({ type: RequestTalkInput, required: true, description: 'The press.' }) },
     resolve: async (_root, { input }, { floor, viewer, connectionId }) => {
       const groupId = fromGlobalId('Group', input.groupId)
-      const answer = await floor.requestTalk(viewer, connectionId, groupId, input.requestId)
+      const request = { groupId, requestId: input.requestId, queue: input.queue, priority: input.priority ?? null }
+      const answer = await floor.requestTalk(viewer, connectionId, request)
       return { ...answer, groupId, requestId: input.requestId }
     },
   }),
@@ -88,7 +94,7 @@ const ReleaseTalkPayload = builder.objectRef<{ released: boolean; floor: EngineF
   fields: (t) => ({
     released: t.exposeBoolean('released', {
       description:
-        "True if this session's request held the floor, also on repeat. False: nothing to end; the request, should it still arrive, is CANCELLED.",
+        "True if this session's request held the floor or waited for it, also on repeat. False: nothing to end; the request, should it still arrive, is CANCELLED.",
     }),
     floor: t.field({ type: Floor, description: 'Who talks now.', resolve: ({ floor }) => floor }),
   }),
@@ -98,7 +104,7 @@ builder.mutationField('releaseTalk', (t) =>
   t.withAuth({ signedIn: true }).field({
     type: ReleaseTalkPayload,
     description:
-      "Button up (Floor Release): ends the burst of this press. Safe to repeat, and to arrive before its request. It never touches another device's burst, or a later one. Members only: an admin who is none is FORBIDDEN, for all others the group is NOT_FOUND.",
+      "Button up (Floor Release): ends the burst of this press, or its waiting. Safe to repeat, and to arrive before its request. It never touches another device's burst, or a later one. Members only: an admin who is none is FORBIDDEN, for all others the group is NOT_FOUND.",
     args: { input: t.arg({ type: ReleaseTalkInput, required: true, description: 'The press that ends.' }) },
     resolve: (_root, { input }, { floor, viewer }) => floor.releaseTalk(viewer, fromGlobalId('Group', input.groupId), input.requestId),
   }),
@@ -127,46 +133,9 @@ builder.mutationField('renewTalk', (t) =>
   t.withAuth({ signedIn: true }).field({
     type: RenewTalkPayload,
     description:
-      'Keeps the floor: to be called every `renewEveryMs`. A burst that is not renewed within its lease ends CONNECTION_LOST. It never lengthens the talk limit and never revives. Members only: an admin who is none is FORBIDDEN, for all others the group is NOT_FOUND.',
+      'Keeps the floor, and takes up a grant out of the queue: to be called every `renewEveryMs`. A burst that is not renewed within its lease ends CONNECTION_LOST. It never lengthens the talk limit and never revives. Members only: an admin who is none is FORBIDDEN, for all others the group is NOT_FOUND.',
     args: { input: t.arg({ type: RenewTalkInput, required: true, description: 'The burst.' }) },
     resolve: (_root, { input }, { floor, viewer, connectionId }) =>
       floor.renewTalk(viewer, connectionId, fromGlobalId('Group', input.groupId), fromGlobalId('TalkBurst', input.burstId)),
-  }),
-)
-
-const RevokeTalkInput = builder.inputType('RevokeTalkInput', {
-  description: 'Whose burst is stopped.',
-  fields: (t) => ({
-    groupId: t.id({ required: true, description: 'Where.' }),
-    burstId: t.id({ required: true, description: 'The burst to stop.' }),
-  }),
-})
-
-interface Revocation {
-  readonly revoked: boolean
-  readonly floor: EngineFloor
-  readonly userErrors: readonly UserErrorShape[]
-}
-
-const RevokeTalkPayload = builder.objectRef<Revocation>('RevokeTalkPayload').implement({
-  description: 'Whether the burst was stopped, and the whole floor.',
-  fields: (t) => ({
-    revoked: t.exposeBoolean('revoked', { description: 'True if this ended the burst; false if it had ended before.' }),
-    floor: t.field({ type: Floor, nullable: true, description: 'Who talks now.', resolve: ({ floor }) => floor }),
-    userErrors: t.field({ type: [UserError], description: 'Empty when it is done.', resolve: ({ userErrors }) => [...userErrors] }),
-  }),
-})
-
-builder.mutationField('revokeTalk', (t) =>
-  t.withAuth({ signedIn: true }).field({
-    type: RevokeTalkPayload,
-    description:
-      "Stops a speaker at once (Floor Revoke): the burst ends REVOKED_BY_MANAGER. The group's manager and admins only, other members are FORBIDDEN; for all others the group is NOT_FOUND. User error: ALREADY_ENDED.",
-    args: { input: t.arg({ type: RevokeTalkInput, required: true, description: 'The burst to stop.' }) },
-    resolve: async (_root, { input }, { floor, viewer }) => {
-      const answer = await floor.revokeTalk(viewer, fromGlobalId('Group', input.groupId), fromGlobalId('TalkBurst', input.burstId))
-      if (answer.revoked) return { ...answer, userErrors: [] }
-      return { ...answer, userErrors: refused('ALREADY_ENDED', ['input', 'burstId'], 'This burst had ended before.').userErrors }
-    },
   }),
 )

@@ -2,7 +2,7 @@ import { builder } from '../../graphql/builder.ts'
 import { fromGlobalId } from '../../graphql/global-ids.ts'
 import { checkPage, connectionOf } from '../../graphql/pages.ts'
 import { selfContained } from '../../graphql/self-contained.ts'
-import type { GroupId, MemberId } from '../../ids.ts'
+import type { GroupId } from '../../ids.ts'
 import { UserError } from '../outcome.graphql.ts'
 import { idsOf, type Outcome } from '../outcome.ts'
 
@@ -32,12 +32,6 @@ export const GroupMember = builder.prismaNode('GroupMember', {
     role: t.expose('role', { type: GroupRole, description: 'What the member may do in this group.' }),
     canTalk: t.exposeBoolean('canTalk', { description: 'False for who may only listen: its presses are DENIED RECEIVE_ONLY.' }),
     priority: t.expose('priority', { type: FloorPriority, description: 'The highest rank of its floor requests.' }),
-    mutedUntil: t.field({
-      type: 'DateTime',
-      nullable: true,
-      description: 'Until when the manager or an admin muted the member; null when nobody did.',
-      resolve: () => null,
-    }),
   }),
 })
 
@@ -141,11 +135,26 @@ const CreateGroupInput = builder.inputType('CreateGroupInput', {
     description: t.string({ description: 'At most 2000 characters.' }),
     managerId: t.id({ required: true, description: 'The user who becomes its manager.' }),
     memberIds: t.idList({ description: 'Users who become members: at most 200.' }),
-    talkLimitMs: t.int({ required: true, defaultValue: 30_000, description: 'The longest talk burst in milliseconds, 5000 to 300000.' }),
+    talkLimitMs: t.int({ description: 'The longest talk burst in milliseconds, 5000 to 300000; 30000 if absent.' }),
+    queueCapacity: t.int({ description: 'How many floor requests may wait, 0 to 100; 10 if absent, 0 is no queue.' }),
+    preemptGraceMs: t.int({ description: 'How long a pre-empted speaker may finish, in milliseconds, 0 to 3000; 500 if absent.' }),
   }),
 })
 
-const groupPayload = (name: string, description: string) =>
+/** What was not said, or said to be nothing. */
+export const orAbsent = <T>(value: T | null | undefined): T | undefined => value ?? undefined
+
+const settingsOf = (input: {
+  talkLimitMs?: number | null | undefined
+  queueCapacity?: number | null | undefined
+  preemptGraceMs?: number | null | undefined
+}) => ({
+  talkLimitMs: orAbsent(input.talkLimitMs),
+  queueCapacity: orAbsent(input.queueCapacity),
+  preemptGraceMs: orAbsent(input.preemptGraceMs),
+})
+
+export const groupPayload = (name: string, description: string) =>
   builder.objectRef<Outcome<GroupId>>(name).implement({
     description,
     fields: (t) => ({
@@ -172,64 +181,37 @@ builder.mutationField('createGroup', (t) =>
         description: input.description ?? null,
         managerId: fromGlobalId('User', input.managerId),
         memberIds: (input.memberIds ?? []).map((id) => fromGlobalId('User', id)),
-        talkLimitMs: input.talkLimitMs,
+        settings: settingsOf(input),
       }),
   }),
 )
 
-const AddGroupMemberInput = builder.inputType('AddGroupMemberInput', {
-  description: 'Who comes into which group.',
+const UpdateGroupInput = builder.inputType('UpdateGroupInput', {
+  description: 'What changes of a group; what is absent stays.',
   fields: (t) => ({
     groupId: t.id({ required: true, description: 'The group.' }),
-    userId: t.id({ required: true, description: 'Who becomes a member.' }),
-    canTalk: t.boolean({ required: true, defaultValue: true, description: 'False for who may only listen.' }),
+    name: t.string({ description: '1 to 100 characters.' }),
+    description: t.string({ description: 'At most 2000 characters; null for none.' }),
+    talkLimitMs: t.int({ description: 'The longest talk burst in milliseconds, 5000 to 300000.' }),
+    queueCapacity: t.int({ description: 'How many floor requests may wait, 0 to 100; 0 is no queue.' }),
+    preemptGraceMs: t.int({ description: 'How long a pre-empted speaker may finish, in milliseconds, 0 to 3000.' }),
   }),
 })
 
-const AddGroupMemberPayload = builder.objectRef<Outcome<MemberId>>('AddGroupMemberPayload').implement({
-  description: 'The new membership, or why there is none.',
-  fields: (t) => ({
-    member: t.prismaField({
-      type: GroupMember,
-      nullable: true,
-      description: 'The new membership.',
-      resolve: (query, { done }, _args, { db }) => db.groupMember.findFirst({ ...query, where: { id: { in: idsOf(done) } } }),
-    }),
-    userErrors: t.field({ type: [UserError], description: 'Empty when it is done.', resolve: ({ userErrors }) => [...userErrors] }),
-  }),
-})
+const UpdateGroupPayload = groupPayload('UpdateGroupPayload', 'The changed group, or why it is not.')
 
-builder.mutationField('addGroupMember', (t) =>
+builder.mutationField('updateGroup', (t) =>
   t.withAuth({ admin: true }).field({
-    type: AddGroupMemberPayload,
-    description: 'Makes a user a member of a group. Admins only. An unknown group or user is NOT_FOUND. User error: ALREADY_MEMBER.',
-    args: { input: t.arg({ type: AddGroupMemberInput, required: true, description: 'Who comes into which group.' }) },
-    resolve: (_root, { input }, { groups }) =>
-      groups.addGroupMember({
-        groupId: fromGlobalId('Group', input.groupId),
-        userId: fromGlobalId('User', input.userId),
-        canTalk: input.canTalk,
-      }),
-  }),
-)
-
-const RemoveGroupMemberInput = builder.inputType('RemoveGroupMemberInput', {
-  description: 'Who leaves which group.',
-  fields: (t) => ({
-    groupId: t.id({ required: true, description: 'The group.' }),
-    userId: t.id({ required: true, description: 'Who is no longer a member.' }),
-  }),
-})
-
-const RemoveGroupMemberPayload = groupPayload('RemoveGroupMemberPayload', 'The group without the member, or why nothing changed.')
-
-builder.mutationField('removeGroupMember', (t) =>
-  t.withAuth({ admin: true }).field({
-    type: RemoveGroupMemberPayload,
+    type: UpdateGroupPayload,
     description:
-      'Ends a membership at once: its talk burst ends MEMBER_REMOVED, its presence ends, its streams of this group end ACCESS_REVOKED. Admins only. User errors: NOT_A_MEMBER, GROUP_NEEDS_MANAGER.',
-    args: { input: t.arg({ type: RemoveGroupMemberInput, required: true, description: 'Who leaves which group.' }) },
+      'Changes a group; its talk settings count from the next press. Admins only. An unknown group is NOT_FOUND. User error: INVALID_VALUE.',
+    args: { input: t.arg({ type: UpdateGroupInput, required: true, description: 'What changes.' }) },
     resolve: (_root, { input }, { groups }) =>
-      groups.removeGroupMember({ groupId: fromGlobalId('Group', input.groupId), userId: fromGlobalId('User', input.userId) }),
+      groups.updateGroup({
+        groupId: fromGlobalId('Group', input.groupId),
+        name: orAbsent(input.name),
+        description: input.description,
+        settings: settingsOf(input),
+      }),
   }),
 )

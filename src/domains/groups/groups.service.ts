@@ -4,6 +4,7 @@ import { Refusal } from '../../errors.ts'
 import { type GroupId, type MemberId, newId, type UserId } from '../../ids.ts'
 import { idList, name, text } from '../../input.ts'
 import type { RealtimeEngine } from '../../realtime/engine.ts'
+import type { FloorPriority } from '../../realtime/events.ts'
 import type { OpenStreams } from '../../realtime/open-streams.ts'
 import type { Viewer } from '../auth/auth.service.ts'
 import type { GroupStanding, MemberStanding, Standing } from '../auth/standing.ts'
@@ -14,7 +15,30 @@ export interface NewGroup {
   readonly description: string | null
   readonly managerId: UserId
   readonly memberIds: readonly UserId[]
-  readonly talkLimitMs: number
+  readonly settings: TalkSettings
+}
+
+/** What a group allows its speakers; what is absent stays, or is the default. */
+export interface TalkSettings {
+  readonly talkLimitMs?: number | undefined
+  readonly queueCapacity?: number | undefined
+  readonly preemptGraceMs?: number | undefined
+}
+
+export interface GroupChange {
+  readonly groupId: GroupId
+  readonly name?: string | undefined
+  /** Null: none any more. */
+  readonly description?: string | null | undefined
+  readonly settings: TalkSettings
+}
+
+/** What a member may do; what is absent stays, or is the default. */
+export interface MemberRights {
+  readonly groupId: GroupId
+  readonly userId: UserId
+  readonly canTalk?: boolean | undefined
+  readonly priority?: FloorPriority | undefined
 }
 
 export interface GroupsDeps {
@@ -24,7 +48,11 @@ export interface GroupsDeps {
   readonly streams: OpenStreams
 }
 
-const TALK_LIMIT_MS = { least: 5_000, most: 300_000 }
+const ALLOWED = {
+  talkLimitMs: { least: 5_000, most: 300_000, what: 'The talk limit is 5000 to 300000 ms.' },
+  queueCapacity: { least: 0, most: 100, what: 'A queue has 0 to 100 places.' },
+  preemptGraceMs: { least: 0, most: 3_000, what: 'The grace is 0 to 3000 ms.' },
+} as const
 
 export class GroupsService {
   readonly #deps: GroupsDeps
@@ -53,8 +81,8 @@ export class GroupsService {
     const description = input.description === null ? null : text(input.description, ['input', 'description'])
     const memberIds = new Set(idList(input.memberIds, ['input', 'memberIds']))
     for (const userId of [input.managerId, ...memberIds]) this.#mustExist(userId)
-    if (input.talkLimitMs < TALK_LIMIT_MS.least || input.talkLimitMs > TALK_LIMIT_MS.most)
-      return refused('INVALID_VALUE', ['input', 'talkLimitMs'], `The talk limit is ${TALK_LIMIT_MS.least} to ${TALK_LIMIT_MS.most} ms.`)
+    const invalid = invalidSetting(input.settings)
+    if (invalid) return invalid
     memberIds.delete(input.managerId)
     const id = newId<GroupId>()
     await this.#deps.db.group.create({
@@ -62,7 +90,7 @@ export class GroupsService {
         id,
         name: groupName,
         description,
-        talkLimitMs: input.talkLimitMs,
+        ...given(input.settings),
         members: {
           create: [
             { id: newId<MemberId>(), userId: input.managerId, role: 'GROUP_MANAGER', priority: 'HIGH' },
@@ -75,18 +103,52 @@ export class GroupsService {
     return { done: id, userErrors: [] }
   }
 
-  async addGroupMember(input: { groupId: GroupId; userId: UserId; canTalk: boolean }): Promise<Outcome<MemberId>> {
-    this.#mustBeActive(input.groupId)
-    this.#mustExist(input.userId)
+  /** Takes effect with the next press; a burst that runs keeps the limit it began with. */
+  async updateGroup({ groupId, settings, ...change }: GroupChange): Promise<Outcome<GroupId>> {
+    this.#mustBeActive(groupId)
+    const newName = change.name === undefined ? undefined : name(change.name, ['input', 'name'])
+    const description = change.description ? text(change.description, ['input', 'description']) : change.description
+    const invalid = invalidSetting(settings)
+    if (invalid) return invalid
+    const data = given({ ...settings, name: newName, description })
+    const { count } = await this.#deps.db.group.updateMany({ where: { id: groupId, deletedAt: null }, data })
+    if (count === 0) throw new Refusal('NOT_FOUND', { field: ['input', 'groupId'] })
+    await this.#deps.standing.groupChanged(groupId)
+    return { done: groupId, userErrors: [] }
+  }
+
+  hasMember(groupId: GroupId, userId: UserId): boolean {
+    return this.#deps.standing.group(groupId)?.members.has(userId) ?? false
+  }
+
+  async addGroupMember({ groupId, userId, ...rights }: MemberRights): Promise<Outcome<MemberId>> {
+    this.#mustBeActive(groupId)
+    this.#mustExist(userId)
+    if (rights.priority === 'EMERGENCY') return noEmergency
     const id = newId<MemberId>()
     try {
-      await this.#deps.db.groupMember.create({ data: { id, ...input } })
+      await this.#deps.db.groupMember.create({ data: { id, groupId, userId, ...given(rights) } })
     } catch (error) {
       if (violates(error, 'group_member_active')) return refused('ALREADY_MEMBER', ['input', 'userId'], 'This user is a member already.')
       throw error
     }
-    await this.#deps.standing.groupChanged(input.groupId)
+    await this.#deps.standing.groupChanged(groupId)
     return { done: id, userErrors: [] }
+  }
+
+  /** A changed rank counts from the next press; a lost right to talk ends a burst and a queue entry at once. */
+  async updateGroupMember({ groupId, userId, ...rights }: MemberRights): Promise<Outcome<UserId>> {
+    this.#mustBeActive(groupId)
+    if (rights.priority === 'EMERGENCY') return noEmergency
+    const { db, standing, engine } = this.#deps
+    const isManager = standing.group(groupId)?.members.get(userId)?.role === 'GROUP_MANAGER'
+    if (isManager && rights.priority && rights.priority !== 'HIGH')
+      return refused('INVALID_VALUE', ['input', 'priority'], 'The manager has HIGH in the own group.')
+    const { count } = await db.groupMember.updateMany({ where: { groupId, userId, deletedAt: null }, data: given(rights) })
+    if (count === 0) return refused('NOT_A_MEMBER', ['input', 'userId'], 'This user is not a member.')
+    await standing.groupChanged(groupId)
+    if (rights.canTalk === false) await engine.forbidTalk({ groupId, userId })
+    return { done: userId, userErrors: [] }
   }
 
   /** Takes a member out: in the database first, then from floor and presence, then its streams. A manager hands over before. */
@@ -115,3 +177,19 @@ export class GroupsService {
     if (!this.#deps.standing.user(userId)) throw new Refusal('NOT_FOUND', { field: ['input', 'userId'] })
   }
 }
+
+const noEmergency = refused('INVALID_VALUE', ['input', 'priority'], 'EMERGENCY comes with an emergency alert only.')
+
+function invalidSetting(settings: TalkSettings) {
+  for (const [field, { least, most, what }] of Object.entries(ALLOWED)) {
+    const value = settings[field as keyof TalkSettings]
+    if (value !== undefined && (value < least || value > most)) return refused('INVALID_VALUE', ['input', field], what)
+  }
+  return null
+}
+
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** Without what is absent, so that it stays as it is. */
+const given = <T extends object>(values: T) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<T>

@@ -11,12 +11,21 @@ export interface HistoryDeps {
   readonly recorder: Recorder
 }
 
-/** A page of the record: so many bursts, newest first, between two of them. */
-export interface Page {
-  readonly before?: string | undefined
-  readonly after?: string | undefined
+/** So many, newest first, between two of them. */
+export interface Page<Key> {
+  readonly before?: Key | undefined
+  readonly after?: Key | undefined
   readonly limit: number
   readonly inverted: boolean
+}
+
+export interface RecordedVoiceSession {
+  readonly id: VoiceSessionId
+  readonly group: { readonly id: GroupId; readonly name: string }
+  readonly startedAt: Date
+  readonly endedAt: Date | null
+  readonly burstCount: number
+  readonly talkMs: number
 }
 
 /** A reader sees what ended before it asked, unless the database is away. */
@@ -31,14 +40,51 @@ export class HistoryService {
     this.#deps = deps
   }
 
-  /** The group's bursts, newest first. Burst ids are UUIDv7: their order is that of the grants. */
-  async talkBursts(viewer: Viewer, groupId: GroupId, { before, after, limit, inverted }: Page): Promise<Burst[]> {
+  /** The group's bursts, newest first: by fencing token, which is the order of the grants, whatever became of the clock. */
+  async talkBursts(viewer: Viewer, groupId: GroupId, page: Page<bigint>): Promise<Burst[]> {
+    await this.#visible(viewer, groupId)
+    return this.#bursts({ groupId }, page)
+  }
+
+  burstsOf(voiceSessionId: VoiceSessionId, page: Page<bigint>): Promise<Burst[]> {
+    return this.#bursts({ voiceSessionId }, page)
+  }
+
+  /** The group's voice sessions, newest first, each with what was said in it. */
+  async voiceSessions(viewer: Viewer, groupId: GroupId, page: Page<Date>): Promise<RecordedVoiceSession[]> {
+    const { db } = this.#deps
+    await this.#visible(viewer, groupId)
+    const sessions = await db.groupVoiceSession.findMany({
+      where: { groupId, startedAt: between(page) },
+      orderBy: { startedAt: page.inverted ? 'asc' : 'desc' },
+      take: page.limit,
+      include: { group: { select: { id: true, name: true } } },
+    })
+    const ids = sessions.map(({ id }) => id)
+    const sums = await db.$queryRaw<{ id: string; bursts: bigint; talkMs: number }[]>`
+      SELECT "voiceSessionId"::text AS "id", count(*) AS "bursts",
+        COALESCE(round(sum(extract(epoch FROM "endedAt" - "startedAt")) * 1000), 0)::float8 AS "talkMs"
+      FROM "SpeakerHistory" WHERE "voiceSessionId" = ANY(${ids}::uuid[]) GROUP BY "voiceSessionId"`
+    const sumOf = new Map(sums.map(({ id, bursts, talkMs }) => [id, { burstCount: Number(bursts), talkMs }]))
+    return sessions.map(({ group, ...session }) => ({
+      id: session.id as VoiceSessionId,
+      group: { id: group.id as GroupId, name: group.name },
+      startedAt: session.startedAt,
+      endedAt: session.endedAt,
+      ...(sumOf.get(session.id) ?? { burstCount: 0, talkMs: 0 }),
+    }))
+  }
+
+  async #visible(viewer: Viewer, groupId: GroupId) {
     this.#deps.groups.visible(viewer, groupId)
     await this.#deps.recorder.settled(WAIT_FOR_RECORD_MS)
+  }
+
+  async #bursts(where: { groupId: GroupId } | { voiceSessionId: VoiceSessionId }, page: Page<bigint>): Promise<Burst[]> {
     const rows = await this.#deps.db.speakerHistory.findMany({
-      where: { groupId, AND: [before ? { id: { gt: before } } : {}, after ? { id: { lt: after } } : {}] },
-      orderBy: { id: inverted ? 'asc' : 'desc' },
-      take: limit,
+      where: { ...where, fencingToken: between(page) },
+      orderBy: { fencingToken: page.inverted ? 'asc' : 'desc' },
+      take: page.limit,
       include: { user: person, revokedBy: person, group: { select: { id: true, name: true } } },
     })
     return rows.map(({ user, group, revokedBy, ...row }) => ({
@@ -58,30 +104,14 @@ export class HistoryService {
   }
 }
 
+/** Newest first: what comes after is older. */
+const between = <Key>({ before, after }: Page<Key>) => ({
+  ...(before === undefined ? {} : { gt: before }),
+  ...(after === undefined ? {} : { lt: after }),
+})
+
 const asPerson = ({ id, username, displayName }: { id: string; username: string; displayName: string }): Person => ({
   id: id as UserId,
   username,
   displayName,
 })
-
-/**
- * For an engine that forgets when its process ends: whatever the record still shows as running is over. Done at the end, when the instant is
- * known, and at start, for a process that was killed; a burst is then dated no later than its talk limit.
- */
-export async function closeWhatIsOpen(db: Database): Promise<void> {
-  await db.$transaction([
-    db.$executeRaw`
-      UPDATE "SpeakerHistory" SET "endedAt" = GREATEST("startedAt", LEAST(now(), "expiresAt")), "endReason" = 'SERVER_RECOVERY'
-      WHERE "endedAt" IS NULL`,
-    db.$executeRaw`
-      UPDATE "GroupVoiceSession" AS voice SET "endedAt" = GREATEST(voice."startedAt",
-        LEAST(now(), (SELECT max(burst."endedAt") FROM "SpeakerHistory" AS burst WHERE burst."voiceSessionId" = voice."id") + interval '60 seconds'))
-      WHERE voice."endedAt" IS NULL`,
-  ])
-}
-
-/** The highest fencing token that was ever granted and recorded. */
-export async function lastFencingToken(db: Database): Promise<bigint> {
-  const { _max } = await db.speakerHistory.aggregate({ _max: { fencingToken: true } })
-  return _max.fencingToken ?? 0n
-}

@@ -1,6 +1,7 @@
 import { builder } from '../../graphql/builder.ts'
 import { viewerOf } from '../../graphql/context.ts'
 import { TalkBurst } from '../floor/floor.graphql.ts'
+import { FloorMessage } from '../floor/floor-message.graphql.ts'
 import { RequestTalkPayload } from '../floor/talk.graphql.ts'
 import { JoinGroupPayload } from '../presence/presence.graphql.ts'
 import { type MediaGrant as Grant, mediaIdentity } from './media.service.ts'
@@ -44,6 +45,16 @@ builder.objectField(JoinGroupPayload, 'media', (t) =>
     nullable: true,
     description: 'Listen only. Null in production if no media server is configured.',
     resolve: ({ groupId }, _args, context) => context.media.listenGrant(viewerOf(context), groupId),
+  }),
+)
+
+builder.objectField(FloorMessage, 'media', (t) =>
+  t.field({
+    type: MediaGrant,
+    nullable: true,
+    description: 'GRANTED: may publish the microphone. Null in production if no media server is configured.',
+    resolve: ({ kind, floor, remainingMs }, _args, context) =>
+      kind === 'GRANTED' ? context.media.talkGrant(viewerOf(context), floor.groupId, remainingMs ?? 0) : null,
   }),
 )
 

@@ -5,7 +5,8 @@ import type { GroupId } from '../../ids.ts'
 import { cursorOf, positionOf } from '../../realtime/cursor.ts'
 import { HEARTBEAT_EVERY_MS } from '../../realtime/engine.ts'
 import type { Presence, PresenceEvent, PresentMember as Present } from '../../realtime/events.ts'
-import { ended, type SnapshotItem } from '../../realtime/stream.ts'
+import { ended } from '../../realtime/feed.ts'
+import type { SnapshotItem } from '../../realtime/stream.ts'
 import { Group } from '../groups/groups.graphql.ts'
 import { UserError } from '../outcome.graphql.ts'
 import { User } from '../users/users.graphql.ts'
@@ -96,7 +97,6 @@ export const JoinGroupPayload = builder.objectRef<{ groupId: GroupId }>('JoinGro
       resolve: (query, { groupId }, _args, { db }) => db.group.findUnique({ ...query, where: { id: groupId } }),
     }),
     heartbeatEveryMs: t.int({
-      nullable: true,
       description:
         'How often a device must be heard of to stay present, in milliseconds. An open WebSocket does that by itself; any other device calls `heartbeat`.',
       resolve: () => HEARTBEAT_EVERY_MS,
@@ -160,7 +160,6 @@ const HeartbeatPayload = builder.objectRef<{ presentIn: GroupId[] }>('HeartbeatP
   description: 'Where this device is present.',
   fields: (t) => ({
     presentIn: t.globalIDList({
-      nullable: true,
       description: 'Those of the groups in which the device is present. A group that is missing has to be joined again.',
       resolve: ({ presentIn }) => presentIn.map((id) => ({ type: 'Group', id })),
     }),

@@ -4,6 +4,7 @@ import { idList } from '../../input.ts'
 import type { Logger } from '../../logger.ts'
 import type { RealtimeEngine } from '../../realtime/engine.ts'
 import type { Floor, Position, Presence, PresenceEvent } from '../../realtime/events.ts'
+import type { Feed } from '../../realtime/feed.ts'
 import type { OpenStreams } from '../../realtime/open-streams.ts'
 import { openStream, type Stream } from '../../realtime/stream.ts'
 import { asAsker, type Viewer } from '../auth/auth.service.ts'
@@ -67,7 +68,16 @@ export async function watchGroup<Event extends Position, Snapshot extends Positi
   after: Position | undefined,
 ): Promise<Stream<Event, Snapshot>> {
   groups.visible(viewer, groupId)
-  const stream = await openStream(log, groupId, after)
+  return guarded({ groups, streams }, viewer, groupId, await openStream(log, groupId, after))
+}
+
+/** Ends a stream when the viewer's right to see the group ends. */
+export function guarded<Opened extends Pick<Feed<unknown>, 'onEnd' | 'end'>>(
+  { groups, streams }: Pick<PresenceDeps, 'groups' | 'streams'>,
+  viewer: Viewer,
+  groupId: GroupId,
+  stream: Opened,
+): Opened {
   const asAdmin = viewer.systemRole === 'ADMIN'
   stream.onEnd(streams.add({ userId: viewer.id, sessionId: viewer.sessionId, groupId, asAdmin, end: (code) => stream.end(code) }))
   try {

@@ -19,14 +19,14 @@ export interface Page {
   readonly contentSecurityPolicy: string
 }
 
-const file = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8')
+const text = (file: URL) => readFileSync(file, 'utf8')
 const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data)
 const scriptHash = (script: string) => `'sha256-${sha256(script).digest('base64')}'`
 /** Text that ends no script element, whatever it holds. */
 const embedded = (value: object) => JSON.stringify(value).replaceAll('<', '\\u003c')
 
 function render({ endpoint, demoPassword, demoGroupId }: PageOptions): Page {
-  const mark = file('mark.svg')
+  const mark = text(new URL('./mark.svg', import.meta.url))
   const graphiql: GraphiQLOptions & { showPersistHeadersSettings: boolean } = {
     endpoint,
     title: 'NEDA',
@@ -43,7 +43,8 @@ function render({ endpoint, demoPassword, demoGroupId }: PageOptions): Page {
   const own = `(() => {
 'use strict'
 const config = JSON.parse(document.getElementById('config').textContent)
-${['session.js', 'start.js'].map(file).join('\n')}})()`
+${text(new URL('./session.js', import.meta.url))}
+${text(new URL('./start.js', import.meta.url))}})()`
   const html = page({ mark, config, own, endpoint })
   const gzipped = new Uint8Array(gzipSync(html, { level: 9 }))
   const etag = `W/"${sha256(gzipped).digest('base64url')}"`
@@ -58,7 +59,7 @@ const page = ({ mark, config, own, endpoint }: { mark: string; config: string; o
 <title>NEDA</title>
 <link rel="icon" href="data:image/svg+xml,${encodeURIComponent(mark)}">
 <style>${css}</style>
-<style>${file('page.css')}</style>
+<style>${text(new URL('./page.css', import.meta.url))}</style>
 </head>
 <body class="no-focus-outline">
 <noscript>GraphiQL needs JavaScript.</noscript>

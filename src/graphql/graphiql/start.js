@@ -6,6 +6,8 @@ const OF_THE_ACTIVE_TAB = { 'graphiql:query': 'query', 'graphiql:variables': 'va
 
 addEventListener('DOMContentLoaded', () => {
   followDemoGroup()
+  // Ids are longer than the panes are wide.
+  monaco.editor.onDidCreateEditor((editor) => editor.updateOptions({ wordWrap: 'on' }))
   YogaGraphiQL.renderYogaGraphiQL(document.getElementById('root'), {
     ...config.graphiql,
     storage,
@@ -16,7 +18,7 @@ addEventListener('DOMContentLoaded', () => {
 
 const blobUrl = (code) => URL.createObjectURL(new Blob([code], { type: 'text/javascript' }))
 const workers = Object.fromEntries(Object.entries(config.workers).map(([label, code]) => [label, blobUrl(code)]))
-window.MonacoEnvironment = { globalAPI: false, getWorkerUrl: (_moduleId, label) => workers[label] }
+window.MonacoEnvironment = { globalAPI: true, getWorkerUrl: (_moduleId, label) => workers[label] }
 
 const named = (key) => key.replace(/^graphiql:/, 'neda:')
 const storage = {

@@ -26,7 +26,7 @@ export function walk({ password, groupId }: Prefill): Tab[] {
 
 const tab = (query: string, variables: object): Tab => ({ query, variables: JSON.stringify(variables, null, 2) })
 
-// Lines of at most 50 characters are seen whole in a window of 1280 pixels.
+// Lines of at most 48 characters are not wrapped in a window of 1280 pixels.
 
 const LOGIN = /* GraphQL */ `(
   $username: String!
@@ -51,7 +51,7 @@ const LOGIN = /* GraphQL */ `(
 `
 
 const SIGN_IN = /* GraphQL */ `# 1. Sign in: Ctrl-Enter, or the play button.
-# This window keeps the token and sends it along.
+# This window keeps the token and sends it on.
 mutation SignIn${LOGIN}`
 
 const MY_GROUPS = /* GraphQL */ `# 2. The groups you may see: an admin sees all.
@@ -102,18 +102,16 @@ mutation CreateUser(
       id
       username
       displayName
-      systemRole
     }
     userErrors {
       code
       message
-      field
     }
   }
 }
 `
 
-const ADD_GROUP_MEMBER = /* GraphQL */ `# 4. Take the person into the group (admins only):
+const ADD_GROUP_MEMBER = /* GraphQL */ `# 4. Take the person into the group:
 # paste the id from step 3 as userId below.
 mutation AddGroupMember(
   $groupId: ID!
@@ -132,15 +130,14 @@ mutation AddGroupMember(
     userErrors {
       code
       message
-      field
     }
   }
 }
 `
 
-const LISTEN = /* GraphQL */ `# 5. See live who talks: start it and let it run.
-# Leaving this tab stops it, so take steps 6 and 7
-# in a second window: the link is at the bottom.
+const LISTEN = /* GraphQL */ `# 5. See live who talks: start it, let it run.
+# Leaving this tab stops it, so take steps 6
+# and 7 in a second window: the link is below.
 subscription Listen($groupId: ID!) {
   speakerChanged(groupId: $groupId) {
     kind
@@ -167,7 +164,7 @@ mutation SignInAsMember${LOGIN}`
 
 const PRESS = /* GraphQL */ `# 7. Press is button down, Release is button up:
 # the play button offers both. Watch the first
-# window. A device renews its burst while it talks;
+# window. A device renews its burst as it talks;
 # this one is not renewed and ends after leaseMs.
 # The next press takes a new requestId.
 mutation Press($groupId: ID!, $requestId: ID!) {
@@ -180,7 +177,6 @@ mutation Press($groupId: ID!, $requestId: ID!) {
     outcome
     denyReason
     leaseMs
-    listenerCount
     floor {
       state
       burst {

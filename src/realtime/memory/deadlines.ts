@@ -1,7 +1,7 @@
-import type { SessionId } from '../../ids.ts'
-import { LEASE_MS, PRESENCE_LEASE_MS, warnBeforeMs } from '../engine.ts'
-import { endBurst, warnOfLimit } from './floor-rules.ts'
+import { ACCEPT_WITHIN_MS, LEASE_MS, LONGEST_GRACE_MS, PRESENCE_LEASE_MS, QUEUE_LIMIT_MS, warnBeforeMs } from '../engine.ts'
+import { closeVoiceSession, endBurst, warnOfLimit } from './burst-rules.ts'
 import { depart } from './presence-rules.ts'
+import { dismiss } from './queue-rules.ts'
 import type { GroupState } from './state.ts'
 import { mapWith, type Transition } from './transition.ts'
 
@@ -16,13 +16,16 @@ export function nextDeadline(state: GroupState): Deadline | null {
   const consider = (at: number | null, fall: Deadline['fall']) => {
     if (at !== null && at < (next?.at ?? Number.POSITIVE_INFINITY)) next = { at, fall }
   }
-  const { holder } = state
+  const { holder, preemption, queue } = state
   if (holder) {
     const { expiresAt } = holder.burst
     if (!holder.warned) consider(expiresAt - warnBeforeMs(holder.talkLimitMs), warnOfLimit)
     consider(expiresAt, (t) => endBurst(t, 'TALK_LIMIT'))
+    consider(preemption?.graceUntil ?? null, (t) => endBurst(t, 'PREEMPTED'))
+    consider(holder.startBy, (t) => endBurst(t, 'NOT_STARTED'))
     consider(holder.leaseUntil, (t) => endBurst(t, 'CONNECTION_LOST'))
   }
+  for (const waiter of queue) consider(waiter.expiresAt, (t) => dismiss(t, waiter, 'RETRY_AFTER'))
   for (const [sessionId, device] of state.devices) consider(device.until, (t) => depart(t, sessionId))
   consider(state.voiceSession?.closesAt ?? null, closeVoiceSession)
   consider(state.forgetAt, forget)
@@ -40,37 +43,36 @@ export function settle(t: Transition) {
   t.now = now
 }
 
-/** A clock that went back must not lengthen anything: no deadline lies further ahead than when it was just set. */
+/** A clock that went back must not lengthen anything: no deadline lies further ahead than when it was just set. A mute is until an instant. */
 function clampToClock(t: Transition) {
-  const { holder, devices } = t.state
+  const { holder, preemption, queue, devices } = t.state
+  const longestGrace = t.now + LONGEST_GRACE_MS
+  if (preemption && preemption.graceUntil > longestGrace) t.set({ preemption: { ...preemption, graceUntil: longestGrace } })
+  const longestWait = t.now + QUEUE_LIMIT_MS
+  if (queue.some(({ expiresAt }) => expiresAt > longestWait))
+    t.set({ queue: queue.map((waiter) => ({ ...waiter, expiresAt: Math.min(waiter.expiresAt, longestWait) })) })
   if (holder && (holder.leaseUntil > t.now + LEASE_MS || holder.burst.expiresAt > t.now + holder.talkLimitMs)) {
     const burst = { ...holder.burst, expiresAt: Math.min(holder.burst.expiresAt, t.now + holder.talkLimitMs) }
-    t.set({ holder: { ...holder, burst, leaseUntil: Math.min(holder.leaseUntil, t.now + LEASE_MS) } })
+    const startBy = holder.startBy && Math.min(holder.startBy, t.now + ACCEPT_WITHIN_MS)
+    t.set({ holder: { ...holder, burst, startBy, leaseUntil: Math.min(holder.leaseUntil, t.now + LEASE_MS) } })
   }
   for (const [sessionId, device] of devices)
     if (device.until > t.now + PRESENCE_LEASE_MS)
       t.set({ devices: mapWith(t.state.devices, sessionId, { ...device, until: t.now + PRESENCE_LEASE_MS }) })
 }
 
-function closeVoiceSession(t: Transition) {
-  const { voiceSession } = t.state
-  if (!voiceSession) return
-  t.set({ voiceSession: null })
-  const { id, groupId, startedAt } = voiceSession
-  t.record({ voiceSession: { id, groupId, startedAt, endedAt: t.now } })
-}
-
 function forget(t: Transition) {
-  const stillDue = (map: ReadonlyMap<SessionId, number>) => new Map([...map].filter(([, at]) => at > t.now))
+  const stillDue = <K>(map: ReadonlyMap<K, number>) => new Map([...map].filter(([, at]) => at > t.now))
   const requests = [...t.state.requests].map(
-    ([session, own]) => [session, new Map([...own].filter(([, record]) => record.state === 'HOLDING' || record.forgetAt > t.now))] as const,
+    ([session, own]) => [session, new Map([...own].filter(([, record]) => !('forgetAt' in record) || record.forgetAt > t.now))] as const,
   )
   t.set({
     requests: new Map(requests.filter(([, own]) => own.size > 0)),
+    mutedUntil: stillDue(t.state.mutedUntil),
     retryAt: stillDue(t.state.retryAt),
     pressedUntil: stillDue(t.state.pressedUntil),
     forgetAt: Number.POSITIVE_INFINITY,
   })
-  const { requests: kept, retryAt, pressedUntil } = t.state
-  if (kept.size + retryAt.size + pressedUntil.size > 0) t.forgetLater()
+  const { requests: kept, mutedUntil, retryAt, pressedUntil } = t.state
+  if (kept.size + mutedUntil.size + retryAt.size + pressedUntil.size > 0) t.forgetLater()
 }

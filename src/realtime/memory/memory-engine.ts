@@ -71,7 +71,14 @@ export class MemoryEngine implements RealtimeEngine {
   revokeTalk: RealtimeEngine['revokeTalk'] = async (command) => this.#run(command.groupId, 'revokeTalk', command)
   joinGroup: RealtimeEngine['joinGroup'] = async (command) => this.#run(command.groupId, 'joinGroup', command)
   leaveGroup: RealtimeEngine['leaveGroup'] = async (command) => this.#run(command.groupId, 'leaveGroup', command)
-  evict: RealtimeEngine['evict'] = async (command) => this.#run(command.groupId, 'evict', command)
+  evict: RealtimeEngine['evict'] = async (command) => {
+    for (const groupId of command.groupId ? [command.groupId] : this.#groups.keys()) this.#run(groupId, 'evict', command)
+  }
+  forbidTalk: RealtimeEngine['forbidTalk'] = async (command) => this.#run(command.groupId, 'forbidTalk', command)
+  muteMember: RealtimeEngine['muteMember'] = async (command) => this.#run(command.groupId, 'muteMember', command)
+  unmuteMember: RealtimeEngine['unmuteMember'] = async (command) => this.#run(command.groupId, 'unmuteMember', command)
+  mutedUntil: RealtimeEngine['mutedUntil'] = async (groupId) => this.#run(groupId, 'readMutes', {})
+  closeGroup: RealtimeEngine['closeGroup'] = async (groupId) => this.#run(groupId, 'closeGroup', {})
 
   heartbeat: RealtimeEngine['heartbeat'] = async ({ sessionId, groupIds }) => {
     const presentIn = [...(this.#presentIn.get(sessionId) ?? [])]

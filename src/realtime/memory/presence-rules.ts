@@ -1,5 +1,6 @@
 import type { SessionId } from '../../ids.ts'
 import { type Asker, type JoinGroup, PRESENCE_AFTER_CLOSE_MS, PRESENCE_LEASE_MS } from '../engine.ts'
+import { waiterOf, withdraw } from './queue-rules.ts'
 import { presentMember } from './state.ts'
 import { mapWith, type Transition } from './transition.ts'
 
@@ -15,8 +16,10 @@ export function join(t: Transition, { person, sessionId }: Asker) {
   if (member) t.tellPresence(first ? 'JOINED' : 'UPDATED', member)
 }
 
-/** Takes a device out, by its own wish, by lapse or by loss of rights. */
+/** Takes a device out, by its own wish, by lapse or by loss of rights. Who is not there does not wait; a burst has its own lease. */
 export function depart(t: Transition, sessionId: SessionId) {
+  const waiter = waiterOf(t, sessionId)
+  if (waiter) withdraw(t, waiter, false)
   const device = t.state.devices.get(sessionId)
   if (!device) return
   t.set({ devices: mapWith(t.state.devices, sessionId, undefined) })
@@ -26,7 +29,7 @@ export function depart(t: Transition, sessionId: SessionId) {
 }
 
 export function joinGroup(t: Transition, command: JoinGroup) {
-  join(t, command)
+  if (!t.state.closed) join(t, command)
   return t.floor()
 }
 
@@ -37,7 +40,7 @@ export function heartbeat(t: Transition, { sessionId }: { sessionId: SessionId }
   return device !== undefined
 }
 
-/** The device may be gone: whatever hangs on it lapses sooner, unless it shows life another way. */
+/** The device may be gone: its presence lapses sooner, unless it shows life another way. */
 export function shortenPresence(t: Transition, sessionId: SessionId) {
   const device = t.state.devices.get(sessionId)
   if (!device) return

@@ -1,12 +1,13 @@
-import type { ConnectionId, GroupId, RequestId, SessionId, UserId } from '../../ids.ts'
-import type { Burst, Floor, FloorDenyReason, Person, Presence, PresentMember, VoiceSession } from '../events.ts'
+import type { BurstId, ConnectionId, GroupId, RequestId, SessionId, UserId, VoiceSessionId } from '../../ids.ts'
+import type { Burst, Floor, FloorDenyReason, FloorPriority, GroupName, Person, Presence, PresentMember, VoiceSession } from '../events.ts'
 
 /** What is known of a past or present floor request, so that its repeat changes nothing. */
 export type RequestRecord =
   | { readonly state: 'HOLDING' }
+  | { readonly state: 'WAITING' }
   | { readonly state: 'ENDED'; readonly burst: Burst; readonly released: boolean; readonly forgetAt: number }
   | { readonly state: 'DENIED'; readonly reason: FloorDenyReason; readonly retryAt: number | null; readonly forgetAt: number }
-  | { readonly state: 'CANCELLED'; readonly forgetAt: number }
+  | { readonly state: 'CANCELLED'; readonly released: boolean; readonly forgetAt: number }
 
 /** The device session that may talk now. */
 export interface Holder {
@@ -18,6 +19,32 @@ export interface Holder {
   /** The socket over which it was last pressed or renewed. */
   readonly connectionId: ConnectionId | null
   readonly warned: boolean
+  /** Set while a grant out of the queue has not been taken up: until when it must be. */
+  readonly startBy: number | null
+}
+
+/** A floor request that waits. */
+export interface Waiter {
+  readonly person: Person
+  readonly sessionId: SessionId
+  readonly connectionId: ConnectionId | null
+  readonly group: GroupName
+  readonly requestIds: readonly RequestId[]
+  readonly priority: FloorPriority
+  readonly talkLimitMs: number
+  /** How many may wait beside it, by the group's setting when it pressed. */
+  readonly queueCapacity: number
+  /** Whether it asked to wait; a pre-emptor waits out the grace though it did not. */
+  readonly queue: boolean
+  readonly expiresAt: number
+  readonly burstId: BurstId
+  readonly voiceSessionId: VoiceSessionId
+}
+
+/** Who cuts the holder off, and when the holder's grace is over. */
+export interface Preemption {
+  readonly by: Waiter
+  readonly graceUntil: number
 }
 
 export interface Device {
@@ -34,15 +61,21 @@ export interface GroupState {
   readonly presenceSequence: number
   /** Microseconds; the next grant's is greater. */
   readonly fencingToken: bigint
+  /** The group was deleted: nothing brings its floor back. */
+  readonly closed: boolean
   readonly holder: Holder | null
+  readonly preemption: Preemption | null
+  /** By priority, then arrival. */
+  readonly queue: readonly Waiter[]
   readonly voiceSession: (VoiceSession & { readonly closesAt: number | null }) | null
   readonly devices: ReadonlyMap<SessionId, Device>
+  readonly mutedUntil: ReadonlyMap<UserId, number>
   readonly requests: ReadonlyMap<SessionId, ReadonlyMap<RequestId, RequestRecord>>
   /** Until when a session whose burst ended TALK_LIMIT may not talk again. */
   readonly retryAt: ReadonlyMap<SessionId, number>
   /** Per session, when its presses so far would have been made at the allowed rate (GCRA's theoretical arrival time). */
   readonly pressedUntil: ReadonlyMap<SessionId, number>
-  /** When to look for what may be forgotten of the three maps above. */
+  /** When to look for what may be forgotten of the four maps above. */
   readonly forgetAt: number
 }
 
@@ -52,24 +85,37 @@ export const emptyGroup = (groupId: GroupId, epoch: string, fencingToken: bigint
   floorSequence: 0,
   presenceSequence: 0,
   fencingToken,
+  closed: false,
   holder: null,
+  preemption: null,
+  queue: [],
   voiceSession: null,
   devices: new Map(),
+  mutedUntil: new Map(),
   requests: new Map(),
   retryAt: new Map(),
   pressedUntil: new Map(),
   forgetAt: Number.POSITIVE_INFINITY,
 })
 
+/** Everyone who waits, in the order in which they will be served: the pre-emptor before the queue. */
+export const waiting = ({ preemption, queue }: GroupState): readonly Waiter[] => (preemption ? [preemption.by, ...queue] : queue)
+
 export const floorOf = (state: GroupState, now: number): Floor => ({
   groupId: state.groupId,
-  state: state.holder ? 'TAKEN' : 'IDLE',
+  state: floorState(state),
   burst: state.holder?.burst ?? null,
-  queueLength: 0,
+  queueLength: waiting(state).length,
   epoch: state.epoch,
   sequence: state.floorSequence,
   at: now,
 })
+
+function floorState({ closed, holder, preemption }: GroupState): Floor['state'] {
+  if (closed) return 'CLOSED'
+  if (!holder) return 'IDLE'
+  return preemption ? 'PENDING_REVOKE' : 'TAKEN'
+}
 
 /** A user's presence over all devices; undefined when there is none. */
 export function presentMember(devices: GroupState['devices'], userId: UserId): PresentMember | undefined {

@@ -1,3 +1,4 @@
+import type { RequestId } from '../../ids.ts'
 import type { FloorEvent, FloorMessage, PresenceEvent, RecordEntry } from '../events.ts'
 import { floorOf, type GroupState } from './state.ts'
 
@@ -10,6 +11,16 @@ export type Told =
 
 const FORGET_EVERY_MS = 60_000
 
+const NOTHING_SAID = {
+  burst: null,
+  queuePosition: null,
+  remainingMs: null,
+  graceMs: null,
+  acceptWithinMs: null,
+  denyReason: null,
+  endReason: null,
+}
+
 /**
  * The working copy of one transition: rules replace parts of `state` (never change them in place) and tell what happened, at `now`.
  * While due deadlines are settled, `now` is the deadline's instant, so that a lapse is dated when it fell due and not when it was noticed.
@@ -18,6 +29,8 @@ export class Transition {
   state: GroupState
   now: number
   readonly told: Told[] = []
+
+  readonly #messages: Omit<FloorMessage, 'floor'>[] = []
 
   constructor(state: GroupState, now: number) {
     this.state = state
@@ -44,8 +57,16 @@ export class Transition {
     this.told.push({ presence: { groupId, epoch, sequence, kind, member } })
   }
 
-  tellDevice(message: Pick<FloorMessage, 'to' | 'kind' | 'requestId'> & Partial<FloorMessage>) {
-    this.told.push({ message: { burst: null, remainingMs: null, endReason: null, floor: this.floor(), ...message } })
+  tellDevice(
+    message: Pick<FloorMessage, 'to' | 'kind'> & { requestId: RequestId | undefined } & Partial<Omit<FloorMessage, 'requestId' | 'floor'>>,
+  ) {
+    this.#messages.push({ ...NOTHING_SAID, ...message, requestId: message.requestId ?? null })
+  }
+
+  /** Devices are told last, with the floor as the whole transition left it. */
+  finish() {
+    const floor = this.floor()
+    for (const message of this.#messages.splice(0)) this.told.push({ message: { ...message, floor } })
   }
 
   /** Something was remembered that may be forgotten one day: look at it again in a while. */
