@@ -108,6 +108,8 @@ interface Figures {
   acts: number
 }
 
+const noFigures = (): Figures => ({ toAnswer: [], toLast: [], cpu: 0, acts: 0 })
+
 async function round(talker: Talker, figures: Figures, from: number, acts: number): Promise<void> {
   const cpu = cpuMicros(talker.server.process.pid ?? 0)
   for (let n = from; n < from + acts; n++) {
@@ -131,10 +133,9 @@ const eventBytes = await new Promise<number>((resolve) => {
 })
 const peer = await bareWs(eventBytes)
 await using _peer = peer.server
-const figures = new Map([ours, peer].map((talker) => [talker, { toAnswer: [], toLast: [], cpu: 0, acts: 0 } as Figures]))
+const figures = new Map([ours, peer].map((talker) => [talker, noFigures()]))
 
-for (const talker of figures.keys())
-  await round(talker, { toAnswer: [], toLast: [], cpu: 0, acts: 0 }, talker === ours ? 1 : 0, WARM_UP * 2 + (talker === ours ? 1 : 0))
+for (const talker of figures.keys()) await round(talker, noFigures(), talker === ours ? 1 : 0, WARM_UP * 2 + (talker === ours ? 1 : 0))
 for (let n = 0; n < ROUNDS; n++) {
   for (const [talker, own] of figures) await round(talker, own, WARM_UP * 2 + 2 + n * PRESSES * 2, PRESSES * 2)
 }

@@ -21,12 +21,12 @@ export interface Config {
   readonly demo: boolean
 }
 
-export type MediaConfig =
+type MediaConfig =
   | { readonly kind: 'none' }
   | { readonly kind: 'livekit'; readonly url: string; readonly publicUrl: string; readonly apiKey: string; readonly apiSecret: string }
 
 /** All that is wrong with the environment, by name; never a value. */
-export class ConfigError extends Error {
+class ConfigError extends Error {
   constructor(problems: readonly string[]) {
     super(`The environment is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}\nSee .env.example.`)
     this.name = 'ConfigError'

@@ -25,11 +25,11 @@ const rules: readonly [why: string, breaks: (from: string, to: string) => boolea
     (from, to) =>
       /memory-engine|livekit\/livekit|database\/(client|embedded)/.test(to) &&
       !['app.ts'].includes(from) &&
-      !/^database\//.test(from) &&
+      !from.startsWith('database/') &&
       !isTypeOnly(from, to),
   ],
   ['nothing but main imports the app', (from, to) => to === 'app.ts' && !['main.ts', 'banner.ts'].includes(from)],
-  ['services know no GraphQL', (from, to) => !isGraphql(from) && /^domains\//.test(from) && isGraphql(to)],
+  ['services know no GraphQL', (from, to) => !isGraphql(from) && from.startsWith('domains/') && isGraphql(to)],
   [
     'realtime and integrations know no domain and no GraphQL',
     (from, to) => /^(realtime|integrations)\//.test(from) && /^(domains|graphql)\//.test(to),
@@ -37,9 +37,9 @@ const rules: readonly [why: string, breaks: (from: string, to: string) => boolea
   [
     'the GraphQL plumbing meets domains in schema.ts and context.ts only',
     (from, to) =>
-      /^graphql\//.test(from) &&
+      from.startsWith('graphql/') &&
       !['graphql/schema.ts', 'graphql/context.ts'].includes(from) &&
-      /^domains\//.test(to) &&
+      to.startsWith('domains/') &&
       !isTypeOnly(from, to),
   ],
   ['a domain knows only earlier domains', (from, to) => rank(domainOf(to) ?? 'auth') > rank(domainOf(from) ?? 'history')],

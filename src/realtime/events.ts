@@ -5,7 +5,7 @@ import type { BurstId, GroupId, RequestId, SessionId, UserId, VoiceSessionId } f
  * Instants are milliseconds since 1970 in engine time. Words are those of floor control in 3GPP TS 24.380.
  */
 
-export type FloorState = 'IDLE' | 'TAKEN' | 'PENDING_REVOKE' | 'CLOSED'
+type FloorState = 'IDLE' | 'TAKEN' | 'PENDING_REVOKE' | 'CLOSED'
 export type FloorPriority = 'LOW' | 'NORMAL' | 'HIGH' | 'EMERGENCY'
 export type FloorDenyReason = 'FLOOR_TAKEN' | 'RECEIVE_ONLY' | 'QUEUE_FULL' | 'RETRY_AFTER' | 'HELD_BY_OWN_DEVICE' | 'GROUP_CLOSED'
 export type TalkBurstEndReason =

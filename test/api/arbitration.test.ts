@@ -4,14 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   AddGroupMemberDocument,
   CreateGroupDocument,
-  FloorMessageDocument,
   type FloorPriority,
   GroupDocument,
   LeaveGroupDocument,
   MuteMemberDocument,
-  ReleaseTalkDocument,
-  RenewTalkDocument,
-  RequestTalkDocument,
   RevokeTalkDocument,
   SpeakerChangedDocument,
   TalkBurstsDocument,
@@ -23,6 +19,7 @@ import {
 import { type Client, signIn } from '../support/client.ts'
 import { createPerson, createTeam } from '../support/people.ts'
 import { type Neda, startNeda } from '../support/start-neda.ts'
+import { endReasons, hear, press, release, renew } from '../support/talk.ts'
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 describe.concurrent('queue, priority and the manager', () => {
@@ -43,20 +40,6 @@ describe.concurrent('queue, priority and the manager', () => {
     await neda[Symbol.asyncDispose]()
     await folder[Symbol.asyncDispose]()
   })
-
-  const press = async (device: Client, groupId: string, requestId: string, more: { queue?: boolean; priority?: FloorPriority } = {}) =>
-    (await device.get(RequestTalkDocument, { input: { groupId, requestId, ...more } })).requestTalk
-  const release = async (device: Client, groupId: string, requestId: string) =>
-    (await device.get(ReleaseTalkDocument, { input: { groupId, requestId } })).releaseTalk
-  const renew = async (device: Client, groupId: string, burstId = '') =>
-    (await device.get(RenewTalkDocument, { input: { groupId, burstId } })).renewTalk
-  const hear = async (device: Client, groupId: string) => {
-    const stream = await device.subscribeSse(FloorMessageDocument, { groupId })
-    await sleep(100)
-    return { stream, next: async () => (await stream.received.next()).data?.floorMessage }
-  }
-  const endReasons = async (device: Client, groupId: string) =>
-    (await device.get(TalkBurstsDocument, { groupId })).talkBursts.edges.map(({ node }) => node.endReason)
 
   test('who waits is told its place, is granted in turn without an idle in between, and must take the floor up', async () => {
     const { groupId, bensWatch, cleosWatch, mayasWatch } = await createTeam(admin)

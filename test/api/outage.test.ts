@@ -89,7 +89,7 @@ test('17 an engine that fails, or does not answer, is REALTIME_UNAVAILABLE withi
   await using folder = await temporaryFolder()
   const config = readConfig({ NEDA_DATA_DIR: folder.path, PORT: '0' })
   let fault: () => Promise<never> = () => Promise.reject(new Error('the backend is away'))
-  const log_ = { subscribe: () => fault(), read: () => fault() }
+  const eventLog = { subscribe: () => fault(), read: () => fault() }
   const failing = Object.fromEntries(
     [
       'requestTalk',
@@ -107,8 +107,8 @@ test('17 an engine that fails, or does not answer, is REALTIME_UNAVAILABLE withi
   const engine = {
     ...failing,
     name: 'failing',
-    floorLog: log_,
-    presenceLog: log_,
+    floorLog: eventLog,
+    presenceLog: eventLog,
     record: () => () => true,
     [Symbol.asyncDispose]: async () => undefined,
   }

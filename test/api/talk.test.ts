@@ -7,7 +7,6 @@ import {
   JoinGroupDocument,
   LeaveGroupDocument,
   PresenceDocument,
-  ReleaseTalkDocument,
   RenewTalkDocument,
   RequestTalkDocument,
   RevokeTalkDocument,
@@ -17,6 +16,7 @@ import {
 import { type Client, signIn } from '../support/client.ts'
 import { addMember, createPerson, createTeam } from '../support/people.ts'
 import { type Neda, startNeda } from '../support/start-neda.ts'
+import { press, release } from '../support/talk.ts'
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 describe.concurrent('two people talk in turn', () => {
@@ -37,11 +37,6 @@ describe.concurrent('two people talk in turn', () => {
     await neda[Symbol.asyncDispose]()
     await folder[Symbol.asyncDispose]()
   })
-
-  const press = async (device: Client, groupId: string, requestId: string) =>
-    (await device.get(RequestTalkDocument, { input: { groupId, requestId } })).requestTalk
-  const release = async (device: Client, groupId: string, requestId: string) =>
-    (await device.get(ReleaseTalkDocument, { input: { groupId, requestId } })).releaseTalk
 
   test('both press, one is granted with a publish token, the other is told who talks, all hear of it, the record keeps it', async () => {
     const { groupId, ben, bensWatch, cleosWatch, mayasWatch } = await createTeam(admin)

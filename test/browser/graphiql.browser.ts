@@ -101,7 +101,7 @@ test('a newcomer walks from the first sign-in to a live burst, with one paste', 
   }
 })
 
-test('Ctrl-Enter in the last tab presses, and a member may be anybody whom the admin took in', async () => {
+test('Ctrl-Enter in the last tab presses', async () => {
   await using context = await visitor()
   const window = await GraphiqlWindow.open(context, neda.url)
   await window.openTab('SignInAsMember')

@@ -104,7 +104,7 @@ export class Stage implements AsyncDisposable {
     const burst = await this.ben.talk('b1')
     const preemption = await this.dan.press('d1', { priority: 'HIGH', ...more })
     return { burst, preemption }
-  }
+  };
 
   [Symbol.asyncDispose] = () => this.#it[Symbol.asyncDispose]()
 }

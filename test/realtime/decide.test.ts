@@ -94,10 +94,9 @@ function take(state: GroupState, step: Step, now: number, serial: number) {
     durationMs: 1_000 * (1 + step.request),
     reason: 'MEMBER_REMOVED' as const,
   }
-  return decide(state, step.command, step.command === 'evict' ? withoutSession(command) : command, now)
+  const { sessionId: _every, ...ofUser } = command
+  return decide(state, step.command, step.command === 'evict' ? ofUser : command, now)
 }
-
-const withoutSession = <T extends { sessionId: unknown }>({ sessionId: _, ...rest }: T) => rest
 
 /** What was told so far, as a listener would keep it. */
 class Listener {

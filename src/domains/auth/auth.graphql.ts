@@ -3,7 +3,7 @@ import { UserError } from '../outcome.graphql.ts'
 import { User } from '../users/users.graphql.ts'
 import type { SignIn } from './auth.service.ts'
 
-export const Session = builder.prismaNode('Session', {
+const Session = builder.prismaNode('Session', {
   description: 'A signed-in device. It holds the floor and is present, not its user.',
   id: { field: 'id', description: 'Names this session.' },
   fields: (t) => ({

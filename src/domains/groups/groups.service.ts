@@ -19,7 +19,7 @@ export interface NewGroup {
 }
 
 /** What a group allows its speakers; what is absent stays, or is the default. */
-export interface TalkSettings {
+interface TalkSettings {
   readonly talkLimitMs?: number | undefined
   readonly queueCapacity?: number | undefined
   readonly preemptGraceMs?: number | undefined

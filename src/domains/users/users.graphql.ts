@@ -4,7 +4,7 @@ import type { UserId } from '../../ids.ts'
 import { UserError } from '../outcome.graphql.ts'
 import { idsOf, type Outcome } from '../outcome.ts'
 
-export const SystemRole = builder.enumType('SystemRole', {
+const SystemRole = builder.enumType('SystemRole', {
   description: 'What a user may do in the whole system.',
   values: {
     ADMIN: { description: 'Manages users, groups and memberships; sees every group.' },

@@ -42,12 +42,12 @@ export interface Waiter {
 }
 
 /** Who cuts the holder off, and when the holder's grace is over. */
-export interface Preemption {
+interface Preemption {
   readonly by: Waiter
   readonly graceUntil: number
 }
 
-export interface Device {
+interface Device {
   readonly person: Person
   readonly since: number
   readonly until: number
