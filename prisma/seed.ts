@@ -3,6 +3,7 @@ import { DEMO_PASSWORD } from '../src/domains/auth/auth.service.ts'
 import type { GroupsService } from '../src/domains/groups/groups.service.ts'
 import type { Outcome } from '../src/domains/outcome.ts'
 import type { UsersService } from '../src/domains/users/users.service.ts'
+import type { GroupId } from '../src/ids.ts'
 
 export const DEMO_GROUP = 'Night watch'
 
@@ -39,4 +40,14 @@ export async function seedDemo({ db, users, groups }: { db: Database; users: Use
 function done<Done>({ done: result, userErrors }: Outcome<Done>): Done {
   if (result === null) throw new Error(`the demo could not be made: ${userErrors.map(({ message }) => message).join(' ')}`)
   return result
+}
+
+/** The group of that name that is oldest, unless somebody deleted or renamed it. */
+export async function demoGroupId(db: Database): Promise<GroupId | null> {
+  const group = await db.group.findFirst({
+    where: { name: DEMO_GROUP, deletedAt: null },
+    orderBy: { createdAt: 'asc' },
+    select: { id: true },
+  })
+  return group && (group.id as GroupId)
 }

@@ -1,10 +1,10 @@
-import { seedDemo } from '../prisma/seed.ts'
+import { demoGroupId, seedDemo } from '../prisma/seed.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database/client.ts'
 import { migrate } from './database/migrations.ts'
 import { holdAlone } from './database/single-instance.ts'
 import { AccessTokens } from './domains/auth/access-tokens.ts'
-import { AuthService } from './domains/auth/auth.service.ts'
+import { AuthService, DEMO_PASSWORD } from './domains/auth/auth.service.ts'
 import { Standing } from './domains/auth/standing.ts'
 import { FloorService } from './domains/floor/floor.service.ts'
 import { GroupsService } from './domains/groups/groups.service.ts'
@@ -65,7 +65,15 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   await firstPeople(config, services)
 
   let stopping = false
-  const server = stack.use(await startServer({ config, services, log, ready: async () => !stopping && (await answers()) }))
+  const server = stack.use(
+    await startServer({
+      config,
+      services,
+      demo: config.demo ? { password: DEMO_PASSWORD, groupId: () => demoGroupId(db) } : null,
+      log,
+      ready: async () => !stopping && (await answers()),
+    }),
+  )
   stack.defer(() => {
     stopping = true
   })

@@ -3,27 +3,30 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Worker } from 'node:worker_threads'
 import { createGunzip } from 'node:zlib'
 import { encodeGlobalID } from '@pothos/plugin-relay'
-import { DEMO_PASSWORD } from '../domains/auth/auth.service.ts'
 import type { GroupId } from '../ids.ts'
 import type { Page, PageOptions } from './graphiql/render.ts'
 
 export interface GraphiqlOptions {
   readonly endpoint: string
-  /** Whether the tabs are prefilled for the demo people. */
-  readonly demo: boolean
-  /** The group in which the tabs talk; null or absent: the visitor says which. */
-  readonly demoGroupId?: () => Promise<GroupId | null>
+  /** What the tabs are prefilled with, where there are demo people. */
+  readonly demo: Demo | null
+}
+
+export interface Demo {
+  readonly password: string
+  /** The group in which the tabs talk; null: the visitor says which. */
+  readonly groupId: () => Promise<GroupId | null>
 }
 
 /** Serves GraphiQL from this machine alone: rendered and compressed once, at the first visit, and again only when the demo group is another. */
-export function createGraphiql({ endpoint, demo, demoGroupId }: GraphiqlOptions) {
+export function createGraphiql({ endpoint, demo }: GraphiqlOptions) {
   let current: { readonly groupId: string | null; readonly page: Promise<Page> } | undefined
 
   async function pageOfToday(): Promise<Page> {
-    const id = demo ? ((await demoGroupId?.()) ?? null) : null
+    const id = demo && (await demo.groupId())
     const groupId = id === null ? null : encodeGlobalID('Group', id)
     if (current?.groupId !== groupId) {
-      const page = render({ endpoint, demoPassword: demo ? DEMO_PASSWORD : null, demoGroupId: groupId })
+      const page = render({ endpoint, demoPassword: demo && demo.password, demoGroupId: groupId })
       const made = { groupId, page }
       current = made
       // The next visitor tries again.

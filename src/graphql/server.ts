@@ -10,16 +10,18 @@ import { identify, type Services } from './context.ts'
 import { Documents } from './documents.ts'
 import { Execution } from './execution.ts'
 import { useExecution } from './execution-plugin.ts'
-import { createGraphiql } from './graphiql.ts'
+import { createGraphiql, type Demo } from './graphiql.ts'
 import { readJson } from './request-body.ts'
 import { schema } from './schema.ts'
 import { serveWebSocket } from './websocket.ts'
 
 export interface ServerDeps {
-  readonly config: Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'demo'>
+  readonly config: Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins'>
   readonly services: Services
   /** Whether presses are answered now: false while starting, stopping or cut off. */
   readonly ready: () => Promise<boolean>
+  /** Null: this is no place for demo people. */
+  readonly demo: Demo | null
   readonly log: Logger
 }
 
@@ -32,10 +34,10 @@ const ENDPOINT = '/graphql'
 const FINISH_WITHIN_MS = 1_000
 
 /** One HTTP server: GraphQL over POST, SSE and WebSocket, GraphiQL for a browser, and two questions for who operates it. */
-export async function startServer({ config, services, ready, log }: ServerDeps): Promise<RunningServer> {
+export async function startServer({ config, services, ready, demo, log }: ServerDeps): Promise<RunningServer> {
   const documents = new Documents(schema)
   const execution = new Execution(log)
-  const graphiql = createGraphiql({ endpoint: ENDPOINT, demo: config.demo })
+  const graphiql = createGraphiql({ endpoint: ENDPOINT, demo })
   const isAllowedOrigin = originRule(config, () => (server.address() as AddressInfo).port)
 
   const yoga = createYoga<{ req: IncomingMessage }>({
