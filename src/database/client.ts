@@ -16,7 +16,11 @@ export interface OpenDatabase extends AsyncDisposable {
 
 export function openDatabase(url: string, log: Logger): OpenDatabase {
   const pool = new pg.Pool({ connectionString: url, max: 10, connectionTimeoutMillis: 3_000, options: SESSION_OPTIONS })
-  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection ended'))
+  let closing = false
+  pool.on('error', (err) => {
+    // The pool does not wait for the last connections to be gone, and the database may end before them.
+    if (!closing) log.warn({ err }, 'an idle database connection ended')
+  })
   const db = new PrismaClient({ adapter: new PrismaPg(pool) })
   return {
     db,
@@ -26,6 +30,7 @@ export function openDatabase(url: string, log: Logger): OpenDatabase {
         () => false,
       ),
     async [Symbol.asyncDispose]() {
+      closing = true
       await db.$disconnect()
       await pool.end()
     },

@@ -27,7 +27,8 @@ interface Device {
   readonly connectionId: ConnectionId
   /** Proved when the socket was opened. */
   sessionId: SessionId | null
-  answered: boolean
+  /** Pings that were not answered yet. */
+  unanswered: number
 }
 
 /** Close codes that clients understand: the first two are final or retried by graphql-ws, the others are retried. */
@@ -39,6 +40,7 @@ const SERVICE_RESTART = 1012
 const LONGEST_MESSAGE = 64 * 1024
 const INIT_WITHIN_MS = 10_000
 const FINISH_WITHIN_MS = 1_000
+const MOST_UNANSWERED = 2
 
 /** GraphQL over WebSocket by the graphql-transport-ws protocol, with a ping that keeps joined devices present. */
 export function serveWebSocket(server: Server, deps: WebSocketDeps): AsyncDisposable {
@@ -51,7 +53,7 @@ export function serveWebSocket(server: Server, deps: WebSocketDeps): AsyncDispos
     if (new URL(request.url ?? '/', 'http://localhost').pathname !== deps.path) return refuseUpgrade(socket, '404 Not Found')
     if (origin !== undefined && !deps.isAllowedOrigin(origin)) return refuseUpgrade(socket, '403 Forbidden')
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const device: Device = { socket: webSocket, connectionId: newId<ConnectionId>(), sessionId: null, answered: true }
+      const device: Device = { socket: webSocket, connectionId: newId<ConnectionId>(), sessionId: null, unanswered: 0 }
       devices.add(device)
       webSocket.once('close', () => {
         devices.delete(device)
@@ -83,11 +85,11 @@ export function serveWebSocket(server: Server, deps: WebSocketDeps): AsyncDispos
   }
 }
 
-/** One that did not answer the last ping is gone, though TCP may not know it for minutes. */
+/** One that answers no ping is gone, though TCP may not know it for minutes. */
 function ping(device: Device) {
   if (!device.sessionId) return
-  if (!device.answered) return device.socket.terminate()
-  device.answered = false
+  if (device.unanswered >= MOST_UNANSWERED) return device.socket.terminate()
+  device.unanswered += 1
   device.socket.ping()
 }
 
@@ -104,7 +106,7 @@ function talk(device: Device, protocol: ReturnType<typeof graphqlProtocol>, { se
   const { socket } = device
   socket.on('error', (err) => log.info({ err }, 'a socket failed'))
   socket.on('pong', () => {
-    device.answered = true
+    device.unanswered = 0
     if (device.sessionId) services.presence.signOfLife(device.sessionId)
   })
   const closed = protocol.opened(

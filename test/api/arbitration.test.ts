@@ -4,10 +4,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   AddGroupMemberDocument,
   CreateGroupDocument,
+  FloorMessageDocument,
   type FloorPriority,
   GroupDocument,
   LeaveGroupDocument,
   MuteMemberDocument,
+  RemoveGroupMemberDocument,
   RevokeTalkDocument,
   SpeakerChangedDocument,
   TalkBurstsDocument,
@@ -281,6 +283,44 @@ describe.concurrent('queue, priority and the manager', () => {
     expect(ids).toEqual(session?.bursts.edges.map(({ node }) => node.id))
     expect(await mayasWatch.refusal(VoiceSessionsDocument, { groupId, after: 'x' })).toBe('BAD_USER_INPUT')
     expect(await mayasWatch.refusal(TalkBurstsDocument, { groupId, after: voiceSessions.edges[0]?.cursor ?? '' })).toBe('BAD_USER_INPUT')
+  })
+
+  test('a speaker is warned before its talk limit, and may speak below its rank', async () => {
+    const { groupId, bensWatch } = await createTeam(admin, { talkLimitMs: 5_000 })
+    const toBen = await hear(bensWatch, groupId)
+    const { burst } = await press(bensWatch, groupId, 'b1', { priority: 'LOW' })
+    expect(burst?.priority).toBe('LOW')
+    await sleep(1_300)
+    await renew(bensWatch, groupId, burst?.id)
+    const warning = await toBen.next()
+    expect(warning).toMatchObject({ kind: 'LIMIT_WARNING', requestId: 'b1', burst: { id: burst?.id }, media: null, graceMs: null })
+    expect(warning?.remainingMs).toBeLessThanOrEqual(2_500)
+    expect(await toBen.next()).toMatchObject({ kind: 'REVOKED', graceMs: 0 })
+    await toBen.stream[Symbol.asyncDispose]()
+  })
+
+  test('what is said to one device is said to no other, and to no stranger', async () => {
+    const { groupId, ben, bensWatch, cleosWatch } = await createTeam(admin)
+    const phone = await hear(await ben.device(), groupId)
+    const watch = await hear(bensWatch, groupId)
+    const { burst } = await press(bensWatch, groupId, 'b1')
+    await admin.get(RevokeTalkDocument, { input: { groupId, burstId: burst?.id ?? '' } })
+    expect(await watch.next()).toMatchObject({ kind: 'REVOKED', endReason: 'REVOKED_BY_MANAGER' })
+    expect(phone.stream.received.items).toEqual([])
+    for (const { stream } of [phone, watch]) await stream[Symbol.asyncDispose]()
+    for (const [device, code] of [
+      [admin, 'FORBIDDEN'],
+      [(await createTeam(admin)).bensWatch, 'NOT_FOUND'],
+    ] as const) {
+      await using refused = await device.subscribeSse(FloorMessageDocument, { groupId })
+      expect((await refused.received.next()).errors?.[0]?.extensions?.code).toBe(code)
+    }
+    const toCleo = await hear(cleosWatch, groupId)
+    const { group } = await admin.get(GroupDocument, { id: groupId })
+    const cleo = group?.members.edges.find(({ node }) => node.user.displayName === 'Cleo')?.node.user.id ?? ''
+    await admin.get(RemoveGroupMemberDocument, { input: { groupId, userId: cleo } })
+    expect((await toCleo.stream.received.next()).errors?.[0]?.extensions?.code).toBe('ACCESS_REVOKED')
+    await toCleo.stream.received.ended()
   })
 
   test('talk settings are given with the group, changed later, and checked', async () => {

@@ -102,8 +102,11 @@ export class FloorService {
   }
 
   async hearMessages(viewer: Viewer, groupId: GroupId): Promise<Feed<FloorMessage>> {
-    this.#deps.groups.own(viewer, groupId)
-    return guarded(this.#deps, viewer, groupId, await openMessages(this.#deps.engine, groupId, viewer.sessionId))
+    const { groups, streams, engine } = this.#deps
+    const mayWatch = () => groups.own(viewer, groupId)
+    mayWatch()
+    const messages = await openMessages(engine, groupId, viewer.sessionId)
+    return guarded(streams, { viewer, groupId, asAdmin: false, mayWatch }, messages)
   }
 
   #mustManage(viewer: Viewer, groupId: GroupId) {

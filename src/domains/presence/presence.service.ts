@@ -67,22 +67,32 @@ export async function watchGroup<Event extends Position, Snapshot extends Positi
   groupId: GroupId,
   after: Position | undefined,
 ): Promise<Stream<Event, Snapshot>> {
-  groups.visible(viewer, groupId)
-  return guarded({ groups, streams }, viewer, groupId, await openStream(log, groupId, after))
+  const mayWatch = () => groups.visible(viewer, groupId)
+  mayWatch()
+  const stream = await openStream(log, groupId, after)
+  return guarded(streams, { viewer, groupId, asAdmin: viewer.systemRole === 'ADMIN', mayWatch }, stream)
 }
 
-/** Ends a stream when the viewer's right to see the group ends. */
+interface Right {
+  readonly viewer: Viewer
+  readonly groupId: GroupId
+  /** The right does not hang on a membership. */
+  readonly asAdmin: boolean
+  /** Throws when the right has ended. */
+  readonly mayWatch: () => unknown
+}
+
+/** Ends a stream when the right to it ends. */
 export function guarded<Opened extends Pick<Feed<unknown>, 'onEnd' | 'end'>>(
-  { groups, streams }: Pick<PresenceDeps, 'groups' | 'streams'>,
-  viewer: Viewer,
-  groupId: GroupId,
+  streams: OpenStreams,
+  { viewer, groupId, asAdmin, mayWatch }: Right,
   stream: Opened,
 ): Opened {
-  const asAdmin = viewer.systemRole === 'ADMIN'
-  stream.onEnd(streams.add({ userId: viewer.id, sessionId: viewer.sessionId, groupId, asAdmin, end: (code) => stream.end(code) }))
+  const { id: userId, sessionId } = viewer
+  stream.onEnd(streams.add({ userId, sessionId, groupId, asAdmin, end: (code) => stream.end(code) }))
   try {
     // The right may have ended while the stream was being opened and nobody could end it yet.
-    groups.visible(viewer, groupId)
+    mayWatch()
   } catch (error) {
     stream.end('ACCESS_REVOKED')
     if (!(error instanceof Refusal)) throw error
