@@ -5,6 +5,7 @@ import { migrate } from './database/migrations.ts'
 import { holdAlone } from './database/single-instance.ts'
 import { AccessTokens } from './domains/auth/access-tokens.ts'
 import { AuthService, DEMO_PASSWORD } from './domains/auth/auth.service.ts'
+import { SignOut } from './domains/auth/sign-out.ts'
 import { Standing } from './domains/auth/standing.ts'
 import { FloorService } from './domains/floor/floor.service.ts'
 import { GroupsService } from './domains/groups/groups.service.ts'
@@ -61,7 +62,18 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   const media = chooseMedia(config)
 
   const secretKey = config.secretKey ?? (await keptSecret(config.dataFolder, 'secret-key'))
-  const services = createServices({ config, db, log, standing, recorder, engine, media, accessTokens: new AccessTokens(secretKey) })
+  const streams = new OpenStreams()
+  const services = createServices({
+    config,
+    db,
+    log,
+    standing,
+    recorder,
+    engine,
+    streams,
+    media,
+    accessTokens: new AccessTokens(secretKey),
+  })
   await firstPeople(config, services)
 
   let stopping = false
@@ -69,6 +81,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     await startServer({
       config,
       services,
+      streams,
       demo: config.demo ? { password: DEMO_PASSWORD, groupId: () => demoGroupId(db) } : null,
       log,
       ready: async () => !stopping && (await answers()),
@@ -114,17 +127,18 @@ interface Parts {
   readonly standing: Standing
   readonly recorder: Recorder
   readonly engine: RealtimeEngine
+  readonly streams: OpenStreams
   readonly media: MediaServer | null
   readonly accessTokens: AccessTokens
 }
 
-function createServices({ config, db, log, standing, recorder, engine, media, accessTokens }: Parts): Services {
-  const streams = new OpenStreams()
+function createServices({ config, db, log, standing, recorder, engine, streams, media, accessTokens }: Parts): Services {
+  const signOut = new SignOut({ db, standing, engine, streams })
   const groups = new GroupsService({ db, standing, engine, streams })
   return {
     db,
-    auth: new AuthService({ db, standing, accessTokens, demo: config.demo }),
-    users: new UsersService({ db, standing }),
+    auth: new AuthService({ db, standing, accessTokens, signOut, demo: config.demo }),
+    users: new UsersService({ db, standing, streams, signOut }),
     groups,
     presence: new PresenceService({ engine, groups, streams, log }),
     floor: new FloorService({ engine, groups, streams }),

@@ -2,6 +2,7 @@
 const refusals = {
   UNAUTHENTICATED: { sentence: 'Sign in first: there is no valid access token.', retryable: false, status: 401 },
   INVALID_CREDENTIALS: { sentence: 'The username or the password is wrong.', retryable: false, status: 401 },
+  INVALID_REFRESH_TOKEN: { sentence: 'The refresh token is unknown, used or ended: sign in again.', retryable: false, status: 401 },
   SESSION_REVOKED: { sentence: 'This device has been signed out.', retryable: false, status: 401 },
   ACCESS_REVOKED: { sentence: 'You are no longer in this group.', retryable: false, status: 403 },
   FORBIDDEN: { sentence: 'You may not do this.', retryable: false, status: 403 },

@@ -22,6 +22,8 @@ export type Outcome<Done> =
   | { readonly done: Done; readonly userErrors: readonly [] }
   | { readonly done: null; readonly userErrors: readonly UserError[] }
 
+export const done = <Done>(what: Done): Outcome<Done> => ({ done: what, userErrors: [] })
+
 export const refused = (
   code: UserErrorCode,
   field: readonly string[] | null,

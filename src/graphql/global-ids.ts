@@ -9,7 +9,7 @@ interface Ids {
   TalkBurst: BurstId
 }
 
-const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
+export const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
 
 /** The object that an opaque id names. One that we never made answers as one that belongs to nothing. */
 export function fromGlobalId<Name extends keyof Ids>(name: Name, globalId: string): Ids[Name] {

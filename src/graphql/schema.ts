@@ -1,5 +1,6 @@
 import '../domains/auth/auth.graphql.ts'
 import '../domains/users/users.graphql.ts'
+import '../domains/users/accounts.graphql.ts'
 import '../domains/groups/groups.graphql.ts'
 import '../domains/groups/members.graphql.ts'
 import '../domains/presence/presence.graphql.ts'
@@ -9,6 +10,7 @@ import '../domains/floor/authority.graphql.ts'
 import '../domains/floor/floor-message.graphql.ts'
 import '../domains/media/media.graphql.ts'
 import '../domains/history/history.graphql.ts'
+import './nodes.ts'
 import { builder } from './builder.ts'
 
 export const schema = builder.toSchema()

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import { Refusal } from '../errors.ts'
 import { type ConnectionId, newId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
+import type { OpenStreams } from '../realtime/open-streams.ts'
 import { identify, type Services } from './context.ts'
 import { Documents } from './documents.ts'
 import { Execution } from './execution.ts'
@@ -18,6 +19,7 @@ import { serveWebSocket } from './websocket.ts'
 export interface ServerDeps {
   readonly config: Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins'>
   readonly services: Services
+  readonly streams: OpenStreams
   /** Whether presses are answered now: false while starting, stopping or cut off. */
   readonly ready: () => Promise<boolean>
   /** Null: this is no place for demo people. */
@@ -34,7 +36,7 @@ const ENDPOINT = '/graphql'
 const FINISH_WITHIN_MS = 1_000
 
 /** One HTTP server: GraphQL over POST, SSE and WebSocket, GraphiQL for a browser, and two questions for who operates it. */
-export async function startServer({ config, services, ready, demo, log }: ServerDeps): Promise<RunningServer> {
+export async function startServer({ config, services, streams, ready, demo, log }: ServerDeps): Promise<RunningServer> {
   const documents = new Documents(schema)
   const execution = new Execution(log)
   const graphiql = createGraphiql({ endpoint: ENDPOINT, demo })
@@ -83,7 +85,7 @@ export async function startServer({ config, services, ready, demo, log }: Server
       if (!response.headersSent) refuse(response, error instanceof Refusal ? error : new Refusal('INTERNAL_SERVER_ERROR'))
     })
   })
-  const webSocket = serveWebSocket(server, { schema, services, documents, execution, path: ENDPOINT, isAllowedOrigin, log })
+  const webSocket = serveWebSocket(server, { schema, services, streams, documents, execution, path: ENDPOINT, isAllowedOrigin, log })
   server.listen(config.port, config.host)
   await once(server, 'listening')
 

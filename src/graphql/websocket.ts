@@ -3,9 +3,11 @@ import type { Duplex } from 'node:stream'
 import { GraphQLError, type GraphQLSchema } from 'graphql'
 import { CloseCode, handleProtocols, makeServer } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Viewer } from '../domains/auth/auth.service.ts'
 import { type ConnectionId, newId, type SessionId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import { HEARTBEAT_EVERY_MS } from '../realtime/engine.ts'
+import type { OpenStreams } from '../realtime/open-streams.ts'
 import { type Identity, identify, type Services } from './context.ts'
 import type { Documents } from './documents.ts'
 import type { Events, Execution } from './execution.ts'
@@ -14,6 +16,7 @@ import { toClientError } from './refusals.ts'
 export interface WebSocketDeps {
   readonly schema: GraphQLSchema
   readonly services: Services
+  readonly streams: OpenStreams
   readonly documents: Documents
   readonly execution: Execution
   readonly path: string
@@ -41,6 +44,7 @@ const LONGEST_MESSAGE = 64 * 1024
 const INIT_WITHIN_MS = 10_000
 const FINISH_WITHIN_MS = 1_000
 const MOST_UNANSWERED = 2
+const LAST_WORDS_MS = 50
 
 /** GraphQL over WebSocket by the graphql-transport-ws protocol, with a ping that keeps joined devices present. */
 export function serveWebSocket(server: Server, deps: WebSocketDeps): AsyncDisposable {
@@ -131,7 +135,7 @@ function talk(device: Device, protocol: ReturnType<typeof graphqlProtocol>, { se
   })
 }
 
-function graphqlProtocol({ schema, services, documents, execution, log }: WebSocketDeps) {
+function graphqlProtocol({ schema, services, streams, documents, execution, log }: WebSocketDeps) {
   return makeServer<{ authorization?: unknown; Authorization?: unknown }, Device>({
     connectionInitWaitTimeout: INIT_WITHIN_MS,
     execute: execution.execute,
@@ -144,6 +148,7 @@ function graphqlProtocol({ schema, services, documents, execution, log }: WebSoc
         const authorization = connectionParams?.authorization ?? connectionParams?.Authorization
         const { viewer, refusal } = await identify(services, typeof authorization === 'string' ? authorization : null)
         device.sessionId = viewer?.sessionId ?? null
+        if (viewer) closeWithSession(viewer, device, streams)
         if (!refusal) return true
         const revoked = refusal.code === 'SESSION_REVOKED'
         device.socket.close(revoked ? SESSION_REVOKED : TOKEN_REFUSED, refusal.message)
@@ -169,6 +174,15 @@ function graphqlProtocol({ schema, services, documents, execution, log }: WebSoc
       }
     },
   })
+}
+
+/** A socket ends with the session that opened it, when what it watched has been told why. */
+function closeWithSession({ id: userId, sessionId }: Viewer, { socket }: Device, streams: OpenStreams) {
+  const close = () => {
+    const last = setTimeout(() => socket.close(SESSION_REVOKED, 'This device has been signed out'), LAST_WORDS_MS)
+    socket.once('close', () => clearTimeout(last))
+  }
+  socket.once('close', streams.addSocket({ userId, sessionId, close }))
 }
 
 const isEvents = (result: unknown): result is Events => typeof result === 'object' && result !== null && Symbol.asyncIterator in result

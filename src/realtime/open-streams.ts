@@ -11,20 +11,35 @@ interface OpenStream {
   readonly end: (code: RefusalCode) => void
 }
 
-/** Every open stream of this process, so that who loses the right to one loses it at once. */
+/** A socket of a signed-in device. */
+interface OpenSocket {
+  readonly sessionId: SessionId
+  readonly userId: UserId
+  readonly close: () => void
+}
+
+/** Every open stream and socket of this process, so that who loses the right to one loses it at once. */
 export class OpenStreams {
-  readonly #open = new Set<OpenStream>()
+  readonly #streams = new Set<OpenStream>()
+  readonly #sockets = new Set<OpenSocket>()
 
   add(stream: OpenStream): () => void {
-    this.#open.add(stream)
-    return () => this.#open.delete(stream)
+    this.#streams.add(stream)
+    return () => this.#streams.delete(stream)
+  }
+
+  addSocket(socket: OpenSocket): () => void {
+    this.#sockets.add(socket)
+    return () => this.#sockets.delete(socket)
   }
 
   end(which: (stream: OpenStream) => boolean, code: RefusalCode): void {
-    for (const stream of this.#open) if (which(stream)) stream.end(code)
+    for (const stream of this.#streams) if (which(stream)) stream.end(code)
   }
 
-  get size(): number {
-    return this.#open.size
+  /** Ends what these sessions watch, each stream with its reason, and then their sockets. */
+  endSessions(which: (session: Pick<OpenSocket, 'userId' | 'sessionId'>) => boolean): void {
+    this.end(which, 'SESSION_REVOKED')
+    for (const socket of this.#sockets) if (which(socket)) socket.close()
   }
 }

@@ -4,8 +4,10 @@ import { badInput, Refusal } from '../../errors.ts'
 import { newId, type SessionId, type UserId } from '../../ids.ts'
 import { name } from '../../input.ts'
 import type { Asker } from '../../realtime/engine.ts'
+import { type Outcome, refused } from '../outcome.ts'
 import type { AccessTokens } from './access-tokens.ts'
-import { verifyPassword } from './passwords.ts'
+import { hashPassword, LONGEST_PASSWORD, verifyPassword, weakness } from './passwords.ts'
+import type { SignOut } from './sign-out.ts'
 import type { Standing, UserStanding } from './standing.ts'
 
 /** A device that proved who it is. */
@@ -25,12 +27,12 @@ export interface SignIn {
 export const DEMO_PASSWORD = 'push-to-talk'
 
 const SESSION_LIFETIME_MS = 30 * 24 * 60 * 60_000
-const LONGEST_PASSWORD = 128
 
 export interface AuthDeps {
   readonly db: Database
   readonly standing: Standing
   readonly accessTokens: AccessTokens
+  readonly signOut: SignOut
   /** Whether the demo password opens anything here. */
   readonly demo: boolean
 }
@@ -68,16 +70,62 @@ export class AuthService {
     return { ...user, sessionId }
   }
 
+  /** Gives the next pair of tokens for a refresh token, which is used up by that. */
+  async refreshSession(refreshToken: string): Promise<SignIn> {
+    const { db, standing } = this.#deps
+    const next = newRefreshToken()
+    const used = {
+      refreshTokenHash: hashOf(refreshToken),
+      revokedAt: null,
+      expiresAt: { gt: new Date() },
+      user: { disabledAt: null, deletedAt: null },
+    }
+    const [session] = await db.session.updateManyAndReturn({
+      where: used,
+      data: { refreshTokenHash: next.hash, lastUsedAt: new Date(), expiresAt: sessionEnd() },
+      select: { id: true, userId: true },
+    })
+    if (!session) throw new Refusal('INVALID_REFRESH_TOKEN')
+    await standing.sessionChanged(session.id as SessionId)
+    return this.#signIn(session.userId as UserId, session.id as SessionId, next.token)
+  }
+
+  /** Signs out one of one's own devices; another's does not exist for oneself. */
+  async revokeSession(viewer: Viewer, sessionId: SessionId): Promise<void> {
+    const ended = await this.#deps.signOut.end(viewer.id, { only: sessionId })
+    if (ended === 0) throw new Refusal('NOT_FOUND', { field: ['input', 'sessionId'] })
+  }
+
+  async revokeOtherSessions(viewer: Viewer): Promise<number> {
+    return this.#deps.signOut.end(viewer.id, { except: viewer.sessionId })
+  }
+
+  /** Whoever knew the old password is signed out, but for this device. */
+  async changePassword(viewer: Viewer, current: string, next: string): Promise<Outcome<UserId>> {
+    const { db, signOut } = this.#deps
+    const { passwordHash } = await db.user.findUniqueOrThrow({ where: { id: viewer.id }, select: { passwordHash: true } })
+    if (current.length > LONGEST_PASSWORD || !(await verifyPassword(current, passwordHash)))
+      throw new Refusal('INVALID_CREDENTIALS', { sentence: 'The current password is wrong.', field: ['input', 'currentPassword'] })
+    const weak = weakness(next)
+    if (weak) return refused('WEAK_PASSWORD', ['input', 'newPassword'], weak)
+    const hashed = await hashPassword(next)
+    const { count } = await db.user.updateMany({ where: { id: viewer.id, passwordHash }, data: { passwordHash: hashed } })
+    if (count === 0) throw new Refusal('INVALID_CREDENTIALS', { sentence: 'The password was changed meanwhile.' })
+    await signOut.end(viewer.id, { except: viewer.sessionId })
+    return { done: viewer.id, userErrors: [] }
+  }
+
   async #openSession(userId: UserId, deviceName: string): Promise<SignIn> {
-    const { db, standing, accessTokens } = this.#deps
-    const sessionId = newId<SessionId>()
-    const refreshToken = randomBytes(32).toString('base64url')
-    const refreshTokenHash = createHash('sha256').update(refreshToken).digest('base64url')
-    const expiresAt = new Date(Date.now() + SESSION_LIFETIME_MS)
-    await db.session.create({ data: { id: sessionId, userId, deviceName, refreshTokenHash, expiresAt } })
-    await standing.sessionChanged(sessionId)
-    const { token, expiresAt: accessTokenExpiresAt } = await accessTokens.mint({ userId, sessionId })
-    return { accessToken: token, accessTokenExpiresAt, refreshToken, sessionId, userId }
+    const id = newId<SessionId>()
+    const refresh = newRefreshToken()
+    await this.#deps.db.session.create({ data: { id, userId, deviceName, refreshTokenHash: refresh.hash, expiresAt: sessionEnd() } })
+    await this.#deps.standing.sessionChanged(id)
+    return this.#signIn(userId, id, refresh.token)
+  }
+
+  async #signIn(userId: UserId, sessionId: SessionId, refreshToken: string): Promise<SignIn> {
+    const { token, expiresAt } = await this.#deps.accessTokens.mint({ userId, sessionId })
+    return { accessToken: token, accessTokenExpiresAt: expiresAt, refreshToken, sessionId, userId }
   }
 
   async #userNamed(username: string) {
@@ -86,6 +134,16 @@ export class AuthService {
     return user
   }
 }
+
+const sessionEnd = () => new Date(Date.now() + SESSION_LIFETIME_MS)
+
+/** 256 random bits, of which the database learns the hash alone. */
+function newRefreshToken() {
+  const token = randomBytes(32).toString('base64url')
+  return { token, hash: hashOf(token) }
+}
+
+const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url')
 
 /** The viewer as the real-time engine knows a device. */
 export const asAsker = ({ id, username, displayName, sessionId }: Viewer, connectionId: Asker['connectionId']): Asker => ({

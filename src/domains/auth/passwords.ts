@@ -22,6 +22,15 @@ async function derive(password: string, nonce: Buffer, { memory, passes, paralle
 
 const unpadded = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '')
 
+export const LONGEST_PASSWORD = 128
+const SHORTEST_PASSWORD = 8
+
+/** What is wrong with a new password, if something is. */
+export function weakness(password: string): string | null {
+  const isFit = password.length >= SHORTEST_PASSWORD && password.length <= LONGEST_PASSWORD
+  return isFit ? null : `A password has ${SHORTEST_PASSWORD} to ${LONGEST_PASSWORD} characters.`
+}
+
 /** An argon2id hash as a PHC string, which carries its own salt and cost. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(16)

@@ -3,6 +3,8 @@ import { fromGlobalId } from '../../graphql/global-ids.ts'
 import { checkPage, connectionOf } from '../../graphql/pages.ts'
 import { selfContained } from '../../graphql/self-contained.ts'
 import type { GroupId } from '../../ids.ts'
+import { text } from '../../input.ts'
+import { matching } from '../../search.ts'
 import { UserError } from '../outcome.graphql.ts'
 import { idsOf, type Outcome } from '../outcome.ts'
 
@@ -31,7 +33,11 @@ export const GroupMember = builder.prismaNode('GroupMember', {
     user: t.relation('user', { description: 'Who belongs to the group.' }),
     role: t.expose('role', { type: GroupRole, description: 'What the member may do in this group.' }),
     canTalk: t.exposeBoolean('canTalk', { description: 'False for who may only listen: its presses are DENIED RECEIVE_ONLY.' }),
-    priority: t.expose('priority', { type: FloorPriority, description: 'The highest rank of its floor requests.' }),
+    priority: t.field({
+      type: FloorPriority,
+      description: "The highest rank of its floor requests; a manager's is HIGH.",
+      resolve: ({ role, priority }) => (role === 'GROUP_MANAGER' ? 'HIGH' : priority),
+    }),
   }),
 })
 
@@ -107,6 +113,14 @@ builder.queryField('group', (t) =>
   }),
 )
 
+const GroupFilter = builder.inputType('GroupFilter', {
+  description: 'Which groups; what is absent does not matter.',
+  fields: (t) => ({
+    search: t.string({ description: 'Every word of it is the beginning of a word in the name, in any case.' }),
+    memberId: t.id({ description: 'Only those that this user is in.' }),
+  }),
+})
+
 builder.queryField('groups', (t) =>
   t.withAuth({ signedIn: true }).prismaConnection(
     {
@@ -114,9 +128,13 @@ builder.queryField('groups', (t) =>
       cursor: 'id',
       description:
         'The groups one may see, by name: for admins all, for others their own. Pages of 20, at most 100. Anyone signed in may ask.',
+      args: { filter: t.arg({ type: GroupFilter, description: 'Which of them.' }) },
       resolve: (query, _root, args, { db, viewer }) => {
         checkPage(args)
-        return db.group.findMany({ ...query, where: visibleTo(viewer), orderBy: [{ name: 'asc' }, { id: 'asc' }] })
+        const { search, memberId } = args.filter ?? {}
+        const isMember = memberId ? [{ members: { some: { userId: fromGlobalId('User', memberId), deletedAt: null } } }] : []
+        const where = { AND: [visibleTo(viewer), matching(text(search ?? '', ['filter', 'search'])), ...isMember] }
+        return db.group.findMany({ ...query, where, orderBy: [{ name: 'asc' }, { id: 'asc' }] })
       },
     },
     ...connectionOf('Group', 'groups'),
@@ -213,5 +231,43 @@ builder.mutationField('updateGroup', (t) =>
         description: input.description,
         settings: settingsOf(input),
       }),
+  }),
+)
+
+const DeleteGroupInput = builder.inputType('DeleteGroupInput', {
+  description: 'Which group is deleted.',
+  fields: (t) => ({ groupId: t.id({ required: true, description: 'The group.' }) }),
+})
+
+const DeleteGroupPayload = groupPayload('DeleteGroupPayload', 'The deleted group for the last time.')
+
+builder.mutationField('deleteGroup', (t) =>
+  t.withAuth({ admin: true }).field({
+    type: DeleteGroupPayload,
+    description:
+      'Deletes a group: its talk burst ends GROUP_CLOSED, its floor is CLOSED, its streams end GROUP_CLOSED; its history stays. Admins only. An unknown group is NOT_FOUND.',
+    args: { input: t.arg({ type: DeleteGroupInput, required: true, description: 'Which group.' }) },
+    resolve: (_root, { input }, { groups }) => groups.deleteGroup(fromGlobalId('Group', input.groupId)),
+  }),
+)
+
+const AssignGroupManagerInput = builder.inputType('AssignGroupManagerInput', {
+  description: 'Who manages which group from now on.',
+  fields: (t) => ({
+    groupId: t.id({ required: true, description: 'The group.' }),
+    userId: t.id({ required: true, description: 'One of its members.' }),
+  }),
+})
+
+const AssignGroupManagerPayload = groupPayload('AssignGroupManagerPayload', 'The group with its new manager, or why it keeps the old one.')
+
+builder.mutationField('assignGroupManager', (t) =>
+  t.withAuth({ admin: true }).field({
+    type: AssignGroupManagerPayload,
+    description:
+      'Hands a group over: the former manager becomes a member; a talk burst that runs keeps its rank. Admins only. An unknown group or user is NOT_FOUND. User errors: NOT_A_MEMBER, INVALID_VALUE (the user is disabled).',
+    args: { input: t.arg({ type: AssignGroupManagerInput, required: true, description: 'Who manages which group.' }) },
+    resolve: (_root, { input }, { groups }) =>
+      groups.assignGroupManager({ groupId: fromGlobalId('Group', input.groupId), userId: fromGlobalId('User', input.userId) }),
   }),
 )

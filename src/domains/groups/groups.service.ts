@@ -1,4 +1,5 @@
 import type { Database } from '../../database/client.ts'
+import { lockGroup, lockUsers } from '../../database/locks.ts'
 import { violates } from '../../database/violations.ts'
 import { Refusal } from '../../errors.ts'
 import { type GroupId, type MemberId, newId, type UserId } from '../../ids.ts'
@@ -6,9 +7,10 @@ import { idList, name, text } from '../../input.ts'
 import type { RealtimeEngine } from '../../realtime/engine.ts'
 import type { FloorPriority } from '../../realtime/events.ts'
 import type { OpenStreams } from '../../realtime/open-streams.ts'
+import { searchTextOf } from '../../search.ts'
 import type { Viewer } from '../auth/auth.service.ts'
 import type { GroupStanding, MemberStanding, Standing } from '../auth/standing.ts'
-import { type Outcome, refused } from '../outcome.ts'
+import { done, type Outcome, refused, type UserError } from '../outcome.ts'
 
 export interface NewGroup {
   readonly name: string
@@ -77,30 +79,25 @@ export class GroupsService {
   }
 
   async createGroup(input: NewGroup): Promise<Outcome<GroupId>> {
+    const { db, standing } = this.#deps
     const groupName = name(input.name, ['input', 'name'])
     const description = input.description === null ? null : text(input.description, ['input', 'description'])
     const memberIds = new Set(idList(input.memberIds, ['input', 'memberIds']))
-    for (const userId of [input.managerId, ...memberIds]) this.#mustExist(userId)
+    memberIds.delete(input.managerId)
     const invalid = invalidSetting(input.settings)
     if (invalid) return invalid
-    memberIds.delete(input.managerId)
     const id = newId<GroupId>()
-    await this.#deps.db.group.create({
-      data: {
-        id,
-        name: groupName,
-        description,
-        ...given(input.settings),
-        members: {
-          create: [
-            { id: newId<MemberId>(), userId: input.managerId, role: 'GROUP_MANAGER', priority: 'HIGH' },
-            ...[...memberIds].map((userId) => ({ id: newId<MemberId>(), userId })),
-          ],
-        },
-      },
+    const outcome = await db.$transaction(async (tx) => {
+      const users = await lockUsers(tx, [input.managerId, ...memberIds])
+      if (users.get(input.managerId)?.disabled) return disabledManager
+      const member = (userId: UserId) => ({ id: newId<MemberId>(), userId })
+      const create = [{ ...member(input.managerId), role: 'GROUP_MANAGER' as const }, ...[...memberIds].map(member)]
+      const data = { id, name: groupName, description, searchText: searchTextOf(groupName), ...given(input.settings), members: { create } }
+      await tx.group.create({ data })
+      return done(id)
     })
-    await this.#deps.standing.groupChanged(id)
-    return { done: id, userErrors: [] }
+    await standing.groupChanged(id)
+    return outcome
   }
 
   /** Takes effect with the next press; a burst that runs keeps the limit it began with. */
@@ -110,30 +107,63 @@ export class GroupsService {
     const description = change.description ? text(change.description, ['input', 'description']) : change.description
     const invalid = invalidSetting(settings)
     if (invalid) return invalid
-    const data = given({ ...settings, name: newName, description })
+    const searchText = newName === undefined ? undefined : searchTextOf(newName)
+    const data = given({ ...settings, name: newName, description, searchText })
     const { count } = await this.#deps.db.group.updateMany({ where: { id: groupId, deletedAt: null }, data })
     if (count === 0) throw new Refusal('NOT_FOUND', { field: ['input', 'groupId'] })
     await this.#deps.standing.groupChanged(groupId)
-    return { done: groupId, userErrors: [] }
+    return done(groupId)
   }
 
   hasMember(groupId: GroupId, userId: UserId): boolean {
     return this.#deps.standing.group(groupId)?.members.has(userId) ?? false
   }
 
+  /** Makes a group invisible everywhere and ends what happens in it; its history stays. */
+  async deleteGroup(groupId: GroupId): Promise<Outcome<GroupId>> {
+    const { db, standing, engine, streams } = this.#deps
+    const { count } = await db.group.updateMany({ where: { id: groupId, deletedAt: null }, data: { deletedAt: new Date() } })
+    if (count === 0) throw groupNotFound()
+    await standing.groupChanged(groupId)
+    await engine.closeGroup(groupId)
+    streams.end((stream) => stream.groupId === groupId, 'GROUP_CLOSED')
+    return done(groupId)
+  }
+
+  /** Hands a group over: the former manager becomes a member, in one transaction. A burst that runs keeps its rank. */
+  async assignGroupManager({ groupId, userId }: { groupId: GroupId; userId: UserId }): Promise<Outcome<GroupId>> {
+    const { db, standing } = this.#deps
+    const active = { groupId, deletedAt: null }
+    const outcome = await db.$transaction(async (tx): Promise<Outcome<GroupId>> => {
+      await lockGroup(tx, groupId)
+      const users = await lockUsers(tx, [userId])
+      const isMember = (await tx.groupMember.count({ where: { ...active, userId } })) > 0
+      if (!isMember) return notAMember
+      if (users.get(userId)?.disabled) return { done: null, userErrors: [{ ...disabledManager.userErrors[0], field: ['input', 'userId'] }] }
+      await tx.groupMember.updateMany({ where: { ...active, role: 'GROUP_MANAGER', userId: { not: userId } }, data: { role: 'MEMBER' } })
+      const { count } = await tx.groupMember.updateMany({ where: { ...active, userId }, data: { role: 'GROUP_MANAGER' } })
+      if (count === 0) throw new Refusal('SERVICE_UNAVAILABLE', { sentence: 'The membership ended meanwhile: nothing was changed.' })
+      return done(groupId)
+    })
+    await standing.groupChanged(groupId)
+    return outcome
+  }
+
   async addGroupMember({ groupId, userId, ...rights }: MemberRights): Promise<Outcome<MemberId>> {
-    this.#mustBeActive(groupId)
-    this.#mustExist(userId)
     if (rights.priority === 'EMERGENCY') return noEmergency
     const id = newId<MemberId>()
     try {
-      await this.#deps.db.groupMember.create({ data: { id, groupId, userId, ...given(rights) } })
+      await this.#deps.db.$transaction(async (tx) => {
+        await lockGroup(tx, groupId)
+        await lockUsers(tx, [userId])
+        await tx.groupMember.create({ data: { id, groupId, userId, ...given(rights) } })
+      })
     } catch (error) {
       if (violates(error, 'group_member_active')) return refused('ALREADY_MEMBER', ['input', 'userId'], 'This user is a member already.')
       throw error
     }
     await this.#deps.standing.groupChanged(groupId)
-    return { done: id, userErrors: [] }
+    return done(id)
   }
 
   /** A changed rank counts from the next press; a lost right to talk ends a burst and a queue entry at once. */
@@ -145,10 +175,10 @@ export class GroupsService {
     if (isManager && rights.priority && rights.priority !== 'HIGH')
       return refused('INVALID_VALUE', ['input', 'priority'], 'The manager has HIGH in the own group.')
     const { count } = await db.groupMember.updateMany({ where: { groupId, userId, deletedAt: null }, data: given(rights) })
-    if (count === 0) return refused('NOT_A_MEMBER', ['input', 'userId'], 'This user is not a member.')
+    if (count === 0) return notAMember
     await standing.groupChanged(groupId)
     if (rights.canTalk === false) await engine.forbidTalk({ groupId, userId })
-    return { done: userId, userErrors: [] }
+    return done(userId)
   }
 
   /** Takes a member out: in the database first, then from floor and presence, then its streams. A manager hands over before. */
@@ -159,25 +189,25 @@ export class GroupsService {
     const { count } = await db.groupMember.updateMany({ where: { ...active, role: 'MEMBER' }, data: { deletedAt: new Date() } })
     if (count === 0) {
       const manages = await db.groupMember.findFirst({ where: active })
-      return manages
-        ? refused('GROUP_NEEDS_MANAGER', ['input', 'userId'], 'The manager hands the group over first.')
-        : refused('NOT_A_MEMBER', ['input', 'userId'], 'This user is not a member.')
+      return manages ? refused('GROUP_NEEDS_MANAGER', ['input', 'userId'], 'The manager hands the group over first.') : notAMember
     }
     await standing.groupChanged(groupId)
     streams.end((stream) => stream.groupId === groupId && stream.userId === userId && !stream.asAdmin, 'ACCESS_REVOKED')
     await engine.evict({ groupId, userId, reason: 'MEMBER_REMOVED' })
-    return { done: groupId, userErrors: [] }
+    return done(groupId)
   }
 
   #mustBeActive(groupId: GroupId) {
-    if (!this.#deps.standing.group(groupId)) throw new Refusal('NOT_FOUND', { field: ['input', 'groupId'] })
-  }
-
-  #mustExist(userId: UserId) {
-    if (!this.#deps.standing.user(userId)) throw new Refusal('NOT_FOUND', { field: ['input', 'userId'] })
+    if (!this.#deps.standing.group(groupId)) throw groupNotFound()
   }
 }
 
+const groupNotFound = () => new Refusal('NOT_FOUND', { field: ['input', 'groupId'] })
+const notAMember = refused('NOT_A_MEMBER', ['input', 'userId'], 'This user is not a member.')
+const disabledManager: { done: null; userErrors: readonly [UserError] } = {
+  done: null,
+  userErrors: [{ code: 'INVALID_VALUE', message: 'A disabled user cannot manage a group.', field: ['input', 'managerId'] }],
+}
 const noEmergency = refused('INVALID_VALUE', ['input', 'priority'], 'EMERGENCY comes with an emergency alert only.')
 
 function invalidSetting(settings: TalkSettings) {

@@ -1,10 +1,12 @@
+import { Refusal } from '../../errors.ts'
 import { builder } from '../../graphql/builder.ts'
+import { fromGlobalId } from '../../graphql/global-ids.ts'
+import { checkPage, connectionOf } from '../../graphql/pages.ts'
 import { selfContained } from '../../graphql/self-contained.ts'
-import type { UserId } from '../../ids.ts'
-import { UserError } from '../outcome.graphql.ts'
-import { idsOf, type Outcome } from '../outcome.ts'
+import { text } from '../../input.ts'
+import { matching } from '../../search.ts'
 
-const SystemRole = builder.enumType('SystemRole', {
+export const SystemRole = builder.enumType('SystemRole', {
   description: 'What a user may do in the whole system.',
   values: {
     ADMIN: { description: 'Manages users, groups and memberships; sees every group.' },
@@ -47,39 +49,55 @@ builder.queryField('me', (t) =>
   }),
 )
 
-const CreateUserInput = builder.inputType('CreateUserInput', {
-  description: 'A new person.',
+builder.queryField('user', (t) =>
+  t.withAuth({ signedIn: true }).prismaField({
+    type: User,
+    nullable: true,
+    description: 'One user. Admins and the user itself may ask; for all others it is NOT_FOUND.',
+    args: { id: t.arg.id({ required: true, description: "The user's id." }) },
+    resolve: async (query, _root, args, { db, viewer }) => {
+      const id = fromGlobalId('User', args.id)
+      const isTheirs = viewer.systemRole === 'ADMIN' || viewer.id === id
+      const user = await db.user.findFirst({ ...query, where: { id, deletedAt: null, ...(isTheirs ? {} : nobody) } })
+      if (!user) throw new Refusal('NOT_FOUND')
+      return user
+    },
+  }),
+)
+
+const nobody = { AND: { id: { in: [] } } }
+
+const UserFilter = builder.inputType('UserFilter', {
+  description: 'Which users; what is absent does not matter.',
   fields: (t) => ({
-    username: t.string({ required: true, description: 'Used to sign in, in any case: 1 to 100 characters.' }),
-    displayName: t.string({ description: 'Shown to others: 1 to 100 characters. The username if absent.' }),
-    password: t.string({ required: true, description: '8 to 128 characters.' }),
-    systemRole: t.field({
-      type: SystemRole,
-      defaultValue: 'USER',
-      required: true,
-      description: 'What the user may do in the whole system.',
-    }),
+    search: t.string({ description: 'Every word of it is the beginning of a word in the username or the display name, in any case.' }),
+    systemRole: t.field({ type: SystemRole, description: 'Only those of this role.' }),
+    disabled: t.boolean({ description: 'Only those who are kept out, or only those who are not.' }),
   }),
 })
 
-const CreateUserPayload = builder.objectRef<Outcome<UserId>>('CreateUserPayload').implement({
-  description: 'The new user, or why there is none.',
-  fields: (t) => ({
-    user: t.prismaField({
+builder.queryField('users', (t) =>
+  t.withAuth({ admin: true }).prismaConnection(
+    {
       type: User,
-      nullable: true,
-      description: 'The new user.',
-      resolve: (query, { done }, _args, { db }) => db.user.findFirst({ ...query, where: { id: { in: idsOf(done) } } }),
-    }),
-    userErrors: t.field({ type: [UserError], description: 'Empty when it is done.', resolve: ({ userErrors }) => [...userErrors] }),
-  }),
-})
-
-builder.mutationField('createUser', (t) =>
-  t.withAuth({ admin: true }).field({
-    type: CreateUserPayload,
-    description: 'Creates a person who may sign in. Admins only. User errors: USERNAME_TAKEN, WEAK_PASSWORD.',
-    args: { input: t.arg({ type: CreateUserInput, required: true, description: 'The new person.' }) },
-    resolve: (_root, { input }, { users }) => users.createUser({ ...input, displayName: input.displayName ?? null }),
-  }),
+      cursor: 'id',
+      description: 'All users, by username. Pages of 20, at most 100. Admins only.',
+      args: { filter: t.arg({ type: UserFilter, description: 'Which of them.' }) },
+      resolve: (query, _root, args, { db }) => {
+        checkPage(args)
+        const { search, systemRole, disabled } = args.filter ?? {}
+        return db.user.findMany({
+          ...query,
+          where: {
+            deletedAt: null,
+            ...matching(text(search ?? '', ['filter', 'search'])),
+            ...(systemRole ? { systemRole } : {}),
+            ...(typeof disabled === 'boolean' ? { disabledAt: disabled ? { not: null } : null } : {}),
+          },
+          orderBy: [{ username: 'asc' }, { id: 'asc' }],
+        })
+      },
+    },
+    ...connectionOf('User', 'users'),
+  ),
 )

@@ -1,25 +1,54 @@
+import type { Prisma } from '../../../prisma/generated/client/client.ts'
 import type { Database } from '../../database/client.ts'
 import { violates } from '../../database/violations.ts'
-import { newId, type UserId } from '../../ids.ts'
+import { Refusal } from '../../errors.ts'
+import { type GroupId, newId, type SessionId, type UserId } from '../../ids.ts'
 import { name } from '../../input.ts'
-import { hashPassword } from '../auth/passwords.ts'
+import type { OpenStreams } from '../../realtime/open-streams.ts'
+import { searchTextOf } from '../../search.ts'
+import { hashPassword, weakness } from '../auth/passwords.ts'
+import type { SignOut } from '../auth/sign-out.ts'
 import type { Standing } from '../auth/standing.ts'
-import { type Outcome, refused } from '../outcome.ts'
+import { done, type Outcome, refused, type UserError } from '../outcome.ts'
+
+type SystemRole = 'ADMIN' | 'USER'
+type Transaction = Prisma.TransactionClient
 
 export interface NewUser {
   readonly username: string
   readonly displayName: string | null
   readonly password: string
-  readonly systemRole: 'ADMIN' | 'USER'
+  readonly systemRole: SystemRole
 }
 
-const SHORTEST_PASSWORD = 8
-const LONGEST_PASSWORD = 128
+/** What is absent stays. */
+export interface UserChange {
+  readonly userId: UserId
+  readonly username?: string | undefined
+  readonly displayName?: string | undefined
+  readonly systemRole?: SystemRole | undefined
+}
 
+export interface UsersDeps {
+  readonly db: Database
+  readonly standing: Standing
+  readonly streams: OpenStreams
+  readonly signOut: SignOut
+}
+
+interface Account {
+  readonly id: string
+  readonly username: string
+  readonly displayName: string
+  readonly systemRole: SystemRole
+  readonly disabledAt: Date | null
+}
+
+/** People and their rights in the whole system. Who may call this is said where it is offered. */
 export class UsersService {
-  readonly #deps: { readonly db: Database; readonly standing: Standing }
+  readonly #deps: UsersDeps
 
-  constructor(deps: { db: Database; standing: Standing }) {
+  constructor(deps: UsersDeps) {
     this.#deps = deps
   }
 
@@ -27,19 +56,17 @@ export class UsersService {
   async createUser(input: NewUser): Promise<Outcome<UserId>> {
     const username = name(input.username, ['input', 'username'])
     const displayName = name(input.displayName ?? username, ['input', 'displayName'])
-    if (input.password.length < SHORTEST_PASSWORD || input.password.length > LONGEST_PASSWORD)
-      return refused('WEAK_PASSWORD', ['input', 'password'], `A password has ${SHORTEST_PASSWORD} to ${LONGEST_PASSWORD} characters.`)
+    const weak = weakness(input.password)
+    if (weak) return refused('WEAK_PASSWORD', ['input', 'password'], weak)
     const passwordHash = await hashPassword(input.password)
     const id = newId<UserId>()
-    try {
-      await this.#deps.db.user.create({ data: { id, username, displayName, passwordHash, systemRole: input.systemRole } })
-    } catch (error) {
-      if (violates(error, 'user_active_username'))
-        return refused('USERNAME_TAKEN', ['input', 'username'], 'Somebody else has this username.')
-      throw error
-    }
-    await this.#deps.standing.userChanged(id)
-    return { done: id, userErrors: [] }
+    const searchText = searchTextOf(username, displayName)
+    const data = { id, username, displayName, searchText, passwordHash, systemRole: input.systemRole }
+    const outcome = await unlessTaken(async () => {
+      await this.#deps.db.user.create({ data })
+      return done(id)
+    })
+    return this.#known(id, outcome)
   }
 
   /** Creates the admin that the operator named, unless somebody has that name already. */
@@ -48,4 +75,116 @@ export class UsersService {
     const [error] = userErrors
     if (error && error.code !== 'USERNAME_TAKEN') throw new Error(`NEDA_BOOTSTRAP_ADMIN_…: ${error.message}`)
   }
+
+  /** A former admin's streams of groups that are not its own end; the others can be opened again. */
+  async updateUser({ userId, systemRole, ...change }: UserChange): Promise<Outcome<UserId>> {
+    const username = change.username === undefined ? undefined : name(change.username, ['input', 'username'])
+    const displayName = change.displayName === undefined ? undefined : name(change.displayName, ['input', 'displayName'])
+    const outcome = await unlessTaken(() =>
+      this.#change(userId, async (tx, account) => {
+        if (systemRole === 'USER' && (await isLastAdmin(tx, userId, account))) return lastAdmin
+        const named = { username: username ?? account.username, displayName: displayName ?? account.displayName }
+        const data = { ...named, searchText: searchTextOf(named.username, named.displayName), systemRole: systemRole ?? account.systemRole }
+        await tx.user.update({ where: { id: userId }, data })
+        return null
+      }),
+    )
+    await this.#known(userId, outcome)
+    if (systemRole === 'USER') this.#deps.streams.end((stream) => stream.userId === userId && stream.asAdmin, 'ACCESS_REVOKED')
+    return outcome
+  }
+
+  /** Keeps a person out, on every device, at once. */
+  disableUser(userId: UserId): Promise<Outcome<UserId>> {
+    return this.#keepOut(userId, { disabledAt: new Date() })
+  }
+
+  async enableUser(userId: UserId): Promise<Outcome<UserId>> {
+    const outcome = await this.#change(userId, async (tx) => {
+      await tx.user.update({ where: { id: userId }, data: { disabledAt: null } })
+      return null
+    })
+    return this.#known(userId, outcome)
+  }
+
+  /** Makes a person invisible everywhere, and its username free; what it said stays. */
+  deleteUser(userId: UserId): Promise<Outcome<UserId>> {
+    return this.#keepOut(userId, { deletedAt: new Date() })
+  }
+
+  async resetUserPassword(userId: UserId, password: string): Promise<Outcome<UserId>> {
+    const weak = weakness(password)
+    if (weak) return refused('WEAK_PASSWORD', ['input', 'newPassword'], weak)
+    const passwordHash = await hashPassword(password)
+    const outcome = await this.#change(userId, async (tx) => {
+      await tx.user.update({ where: { id: userId }, data: { passwordHash } })
+      return null
+    })
+    await this.#deps.signOut.end(userId, 'all')
+    return this.#known(userId, outcome)
+  }
+
+  async #keepOut(userId: UserId, mark: { disabledAt: Date } | { deletedAt: Date }): Promise<Outcome<UserId>> {
+    const groupIds: GroupId[] = []
+    const sessionIds: SessionId[] = []
+    const outcome = await this.#change(userId, async (tx, account) => {
+      if (await isLastAdmin(tx, userId, account)) return lastAdmin
+      const memberships = { userId, deletedAt: null, group: { deletedAt: null } }
+      if ((await tx.groupMember.count({ where: { ...memberships, role: 'GROUP_MANAGER' } })) > 0) return needsManager
+      await tx.user.update({ where: { id: userId }, data: mark })
+      const revoked = { where: { userId, revokedAt: null }, data: { revokedAt: new Date() }, select: { id: true } }
+      sessionIds.push(...(await tx.session.updateManyAndReturn(revoked)).map(({ id }) => id as SessionId))
+      if ('deletedAt' in mark) {
+        const ended = { where: { userId, deletedAt: null }, data: mark, select: { groupId: true } }
+        groupIds.push(...(await tx.groupMember.updateManyAndReturn(ended)).map(({ groupId }) => groupId as GroupId))
+      }
+      return null
+    })
+    const known = await this.#known(userId, outcome)
+    await Promise.all(groupIds.map((groupId) => this.#deps.standing.groupChanged(groupId)))
+    await this.#deps.signOut.takeEffect(userId, sessionIds)
+    return known
+  }
+
+  /** Changes one account under its lock; NOT_FOUND for who does not exist. The work answers why it changed nothing, or null. */
+  async #change(userId: UserId, work: (tx: Transaction, account: Account) => Promise<UserError | null>): Promise<Outcome<UserId>> {
+    return this.#deps.db.$transaction(async (tx) => {
+      // Of an admin all admins, and in order: of two changes that would each leave the other as the last, one waits and sees that it is.
+      const locked = await tx.$queryRaw<Account[]>`
+        SELECT "id", "username", "displayName", "systemRole"::text AS "systemRole", "disabledAt" FROM "User"
+        WHERE "deletedAt" IS NULL AND ("id" = ${userId}::uuid
+          OR ("systemRole" = 'ADMIN' AND (SELECT "systemRole" FROM "User" WHERE "id" = ${userId}::uuid) = 'ADMIN'))
+        ORDER BY "id" FOR UPDATE`
+      const account = locked.find(({ id }) => id === userId)
+      if (!account) throw new Refusal('NOT_FOUND', { field: ['input', 'userId'] })
+      const error = await work(tx, account)
+      return error ? { done: null, userErrors: [error] } : done(userId)
+    })
+  }
+
+  async #known(userId: UserId, outcome: Outcome<UserId>): Promise<Outcome<UserId>> {
+    await this.#deps.standing.userChanged(userId)
+    return outcome
+  }
+}
+
+async function unlessTaken(write: () => Promise<Outcome<UserId>>): Promise<Outcome<UserId>> {
+  try {
+    return await write()
+  } catch (error) {
+    if (violates(error, 'user_active_username')) return refused('USERNAME_TAKEN', ['input', 'username'], 'Somebody else has this username.')
+    throw error
+  }
+}
+
+const lastAdmin: UserError = { code: 'LAST_ADMIN', message: 'Somebody must be left to administer.', field: ['input', 'userId'] }
+const needsManager: UserError = {
+  code: 'GROUP_NEEDS_MANAGER',
+  message: 'This user manages a group: hand it over first.',
+  field: ['input', 'userId'],
+}
+
+async function isLastAdmin(tx: Transaction, userId: UserId, { systemRole, disabledAt }: Account): Promise<boolean> {
+  if (systemRole !== 'ADMIN' || disabledAt !== null) return false
+  return (await tx.user.count({ where: { systemRole: 'ADMIN', disabledAt: null, deletedAt: null, id: { not: userId } } })) === 0
 }
