@@ -44,3 +44,17 @@ export class Refusal extends Error {
 
 /** An input that no retry can make right: says which one, never its value. */
 export const badInput = (field: readonly string[], sentence: string) => new Refusal('BAD_USER_INPUT', { field, sentence })
+
+/** The table of codes as it stands in docs/errors.md. */
+export const errorTable = (): string =>
+  [
+    '# Error codes',
+    '',
+    'What stands in `extensions.code` of a GraphQL error. `retryable` (also in `extensions`): whether the same request may succeed later. What a',
+    "stream ends with comes in its last result. Expected failures of administration are no errors: they are a payload's `userErrors`.",
+    '',
+    '| code | what it says | retryable |',
+    '|---|---|---|',
+    ...Object.entries(refusals).map(([code, { sentence, retryable }]) => `| \`${code}\` | ${sentence} | ${retryable ? 'yes' : 'no'} |`),
+    '',
+  ].join('\n')

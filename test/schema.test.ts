@@ -80,7 +80,8 @@ test('no name hurts Swift or Kotlin', () => {
 })
 
 test('no two fields differ by a plural alone', () => {
-  expect(types.flatMap(pluralPairs)).toEqual([])
+  // Relay's own names.
+  expect(types.flatMap(pluralPairs)).toEqual(['Query: node, nodes'])
 })
 
 test.each(roots.flatMap((root) => Object.values(root.getFields()).map((field) => ({ path: `${root.name}.${field.name}`, field }))))(

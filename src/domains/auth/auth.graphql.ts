@@ -88,7 +88,7 @@ builder.mutationField('refreshSession', (t) =>
     type: RefreshSessionPayload,
     authScopes: { public: true },
     description:
-      'Gives the next access token and refresh token; the old refresh token is used up. Anyone who has the refresh token may call it. INVALID_REFRESH_TOKEN when it is unknown, used or ended.',
+      'Gives the next access token and refresh token; the old refresh token is used up. Anyone may call it who has the refresh token. INVALID_REFRESH_TOKEN when it is unknown, used or ended.',
     args: { input: t.arg({ type: RefreshSessionInput, required: true, description: 'Which session goes on.' }) },
     resolve: (_root, { input }, { auth }) => auth.refreshSession(input.refreshToken),
   }),

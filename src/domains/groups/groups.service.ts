@@ -90,8 +90,7 @@ export class GroupsService {
     const outcome = await db.$transaction(async (tx) => {
       const users = await lockUsers(tx, [input.managerId, ...memberIds])
       if (users.get(input.managerId)?.disabled) return disabledManager
-      const member = (userId: UserId) => ({ id: newId<MemberId>(), userId })
-      const create = [{ ...member(input.managerId), role: 'GROUP_MANAGER' as const }, ...[...memberIds].map(member)]
+      const create = [{ ...newMember(input.managerId), role: 'GROUP_MANAGER' as const }, ...[...memberIds].map(newMember)]
       const data = { id, name: groupName, description, searchText: searchTextOf(groupName), ...given(input.settings), members: { create } }
       await tx.group.create({ data })
       return done(id)
@@ -201,6 +200,8 @@ export class GroupsService {
     if (!this.#deps.standing.group(groupId)) throw groupNotFound()
   }
 }
+
+const newMember = (userId: UserId) => ({ id: newId<MemberId>(), userId })
 
 const groupNotFound = () => new Refusal('NOT_FOUND', { field: ['input', 'groupId'] })
 const notAMember = refused('NOT_A_MEMBER', ['input', 'userId'], 'This user is not a member.')

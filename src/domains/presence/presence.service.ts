@@ -26,7 +26,10 @@ export class PresenceService {
 
   async joinGroup(viewer: Viewer, connectionId: ConnectionId | null, groupId: GroupId): Promise<Floor> {
     this.#deps.groups.own(viewer, groupId)
-    return this.#deps.engine.joinGroup({ ...asAsker(viewer, connectionId), groupId })
+    const floor = await this.#deps.engine.joinGroup({ ...asAsker(viewer, connectionId), groupId })
+    // Deleted after the check above.
+    if (floor.state === 'CLOSED') throw new Refusal('GROUP_CLOSED')
+    return floor
   }
 
   async leaveGroup(viewer: Viewer, groupId: GroupId): Promise<Floor> {
