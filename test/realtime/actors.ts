@@ -42,6 +42,11 @@ export class Actor {
     return new Actor(this.engine, this.groupId, { ...this.asker, connectionId })
   }
 
+  /** The same device in another group. */
+  elsewhere(groupId: GroupId): Actor {
+    return new Actor(this.engine, groupId, this.asker)
+  }
+
   join = () => this.engine.joinGroup({ ...this.asker, groupId: this.groupId })
   leave = () => this.engine.leaveGroup({ groupId: this.groupId, sessionId: this.sessionId })
   heartbeat = (...groupIds: GroupId[]) => this.engine.heartbeat({ sessionId: this.sessionId, ...(groupIds.length > 0 && { groupIds }) })
@@ -77,13 +82,6 @@ export class Actor {
     if (answer.outcome !== 'GRANTED' || !answer.burst) throw new Error(`expected a grant, got ${answer.outcome} ${answer.denyReason ?? ''}`)
     return answer.burst
   }
-}
-
-/** One after the other, so that their order is known. */
-export async function inTurn<T, Result>(all: readonly T[], act: (one: T) => Promise<Result>): Promise<Result[]> {
-  const results: Result[] = []
-  for (const one of all) results.push(await act(one))
-  return results
 }
 
 export function actor(engine: RealtimeEngine, groupId: GroupId, username: string): Actor {

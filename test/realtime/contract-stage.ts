@@ -1,4 +1,4 @@
-import { type BurstId, type ConnectionId, type GroupId, newId } from '../../src/ids.ts'
+import { type BurstId, type GroupId, newId } from '../../src/ids.ts'
 import type { RealtimeEngine, RequestTalk } from '../../src/realtime/engine.ts'
 import type { Burst, Floor, FloorEvent, FloorMessage, PresenceEvent, RecordEntry } from '../../src/realtime/events.ts'
 import { type Actor, actor } from './actors.ts'
@@ -108,5 +108,3 @@ export class Stage implements AsyncDisposable {
 
   [Symbol.asyncDispose] = () => this.#it[Symbol.asyncDispose]()
 }
-
-export const connectionOf = (device: Actor) => device.asker.connectionId as ConnectionId

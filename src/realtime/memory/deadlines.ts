@@ -2,7 +2,7 @@ import { ACCEPT_WITHIN_MS, LEASE_MS, LONGEST_GRACE_MS, PRESENCE_LEASE_MS, QUEUE_
 import { closeVoiceSession, endBurst, warnOfLimit } from './burst-rules.ts'
 import { depart } from './presence-rules.ts'
 import { dismiss } from './queue-rules.ts'
-import type { GroupState } from './state.ts'
+import type { GroupState, Waiter } from './state.ts'
 import { mapWith, type Transition } from './transition.ts'
 
 interface Deadline {
@@ -25,7 +25,7 @@ export function nextDeadline(state: GroupState): Deadline | null {
     consider(holder.startBy, (t) => endBurst(t, 'NOT_STARTED'))
     consider(holder.leaseUntil, (t) => endBurst(t, 'CONNECTION_LOST'))
   }
-  for (const waiter of queue) consider(waiter.expiresAt, (t) => dismiss(t, waiter, 'RETRY_AFTER'))
+  for (const waiter of queue) consider(waiter.expiresAt, (t) => dismiss(t, waiter, 'RETRY_AFTER', t.now))
   for (const [sessionId, device] of state.devices) consider(device.until, (t) => depart(t, sessionId))
   consider(state.voiceSession?.closesAt ?? null, closeVoiceSession)
   consider(state.forgetAt, forget)
@@ -46,11 +46,11 @@ export function settle(t: Transition) {
 /** A clock that went back must not lengthen anything: no deadline lies further ahead than when it was just set. A mute is until an instant. */
 function clampToClock(t: Transition) {
   const { holder, preemption, queue, devices } = t.state
-  const longestGrace = t.now + LONGEST_GRACE_MS
-  if (preemption && preemption.graceUntil > longestGrace) t.set({ preemption: { ...preemption, graceUntil: longestGrace } })
   const longestWait = t.now + QUEUE_LIMIT_MS
-  if (queue.some(({ expiresAt }) => expiresAt > longestWait))
-    t.set({ queue: queue.map((waiter) => ({ ...waiter, expiresAt: Math.min(waiter.expiresAt, longestWait) })) })
+  const clamped = (waiter: Waiter): Waiter => ({ ...waiter, expiresAt: Math.min(waiter.expiresAt, longestWait) })
+  if (preemption && preemption.by.expiresAt > longestWait)
+    t.set({ preemption: { by: clamped(preemption.by), graceUntil: Math.min(preemption.graceUntil, t.now + LONGEST_GRACE_MS) } })
+  if (queue.some(({ expiresAt }) => expiresAt > longestWait)) t.set({ queue: queue.map(clamped) })
   if (holder && (holder.leaseUntil > t.now + LEASE_MS || holder.burst.expiresAt > t.now + holder.talkLimitMs)) {
     const burst = { ...holder.burst, expiresAt: Math.min(holder.burst.expiresAt, t.now + holder.talkLimitMs) }
     const startBy = holder.startBy && Math.min(holder.startBy, t.now + ACCEPT_WITHIN_MS)

@@ -34,8 +34,8 @@ export class MemoryEngine implements RealtimeEngine {
   readonly name = 'in process: one instance only, forgotten when it ends'
   readonly #options: MemoryEngineOptions
   readonly #groups = new Map<GroupId, Group>()
-  /** In which groups a session is present, so that a sign of life need not search them all. */
-  readonly #presentIn = new Map<SessionId, Set<GroupId>>()
+  /** In which groups a session is present or talks, so that a sign of life need not search them all. */
+  readonly #engagedIn = new Map<SessionId, Set<GroupId>>()
   readonly #floorHub: Hub<FloorEvent>
   readonly #presenceHub: Hub<PresenceEvent>
   readonly #messageHub: Hub<FloorMessage>
@@ -81,12 +81,12 @@ export class MemoryEngine implements RealtimeEngine {
   closeGroup: RealtimeEngine['closeGroup'] = async (groupId) => this.#run(groupId, 'closeGroup', {})
 
   heartbeat: RealtimeEngine['heartbeat'] = async ({ sessionId, groupIds }) => {
-    const presentIn = [...(this.#presentIn.get(sessionId) ?? [])]
-    return presentIn.filter((id) => (groupIds?.includes(id) ?? true) && this.#run(id, 'heartbeat', { sessionId }))
+    const groups = [...(this.#engagedIn.get(sessionId) ?? [])]
+    return groups.filter((id) => (groupIds?.includes(id) ?? true) && this.#run(id, 'heartbeat', { sessionId }))
   }
 
   connectionClosed: RealtimeEngine['connectionClosed'] = async (command) => {
-    for (const groupId of this.#presentIn.get(command.sessionId) ?? []) this.#run(groupId, 'connectionClosed', command)
+    for (const groupId of this.#engagedIn.get(command.sessionId) ?? []) this.#run(groupId, 'connectionClosed', command)
   }
 
   messages: RealtimeEngine['messages'] = async (groupId, sessionId, listener) =>
@@ -122,7 +122,7 @@ export class MemoryEngine implements RealtimeEngine {
     const before = group.state
     const { state, told, answer } = decide(before, name, command, this.#options.clock.now())
     group.state = state
-    this.#index(groupId, before.devices, state.devices)
+    this.#index(groupId, before, state)
     for (const one of told) {
       if ('floor' in one) {
         keep(group.floorEvents, one.floor)
@@ -137,15 +137,15 @@ export class MemoryEngine implements RealtimeEngine {
     return answer
   }
 
-  #index(groupId: GroupId, before: GroupState['devices'], after: GroupState['devices']) {
-    if (before === after) return
-    for (const sessionId of after.keys())
-      if (!before.has(sessionId)) this.#presentIn.set(sessionId, (this.#presentIn.get(sessionId) ?? new Set()).add(groupId))
-    for (const sessionId of before.keys()) {
-      if (after.has(sessionId)) continue
-      const groups = this.#presentIn.get(sessionId)
+  #index(groupId: GroupId, before: GroupState, after: GroupState) {
+    if (before.devices === after.devices && before.holder === after.holder) return
+    const sessions = engagedIn(after)
+    for (const sessionId of sessions) this.#engagedIn.set(sessionId, (this.#engagedIn.get(sessionId) ?? new Set()).add(groupId))
+    for (const sessionId of engagedIn(before)) {
+      if (sessions.has(sessionId)) continue
+      const groups = this.#engagedIn.get(sessionId)
       groups?.delete(groupId)
-      if (groups?.size === 0) this.#presentIn.delete(sessionId)
+      if (groups?.size === 0) this.#engagedIn.delete(sessionId)
     }
   }
 
@@ -161,6 +161,8 @@ export class MemoryEngine implements RealtimeEngine {
     })
   }
 }
+
+const engagedIn = ({ devices, holder }: GroupState) => new Set([...devices.keys(), ...(holder ? [holder.burst.sessionId] : [])])
 
 function keep<Event>(events: Event[], event: Event) {
   events.push(event)

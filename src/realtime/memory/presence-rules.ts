@@ -19,7 +19,7 @@ export function join(t: Transition, { person, sessionId }: Asker) {
 /** Takes a device out, by its own wish, by lapse or by loss of rights. Who is not there does not wait; a burst has its own lease. */
 export function depart(t: Transition, sessionId: SessionId) {
   const waiter = waiterOf(t, sessionId)
-  if (waiter) withdraw(t, waiter, false)
+  if (waiter) withdraw(t, waiter)
   const device = t.state.devices.get(sessionId)
   if (!device) return
   t.set({ devices: mapWith(t.state.devices, sessionId, undefined) })

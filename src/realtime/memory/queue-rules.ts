@@ -17,9 +17,12 @@ export const positionOf = (t: Transition, sessionId: SessionId) =>
 /** Whether one more fits; the pre-emptor takes no place of the queue. */
 export const hasRoom = (t: Transition, { queueCapacity }: Pick<Waiter, 'queueCapacity'>) => t.state.queue.length < queueCapacity
 
-/** Behind all of its rank and above, before all below. */
+const isServedBefore = (one: Waiter, other: Waiter) =>
+  outranks(one.priority, other.priority) || (one.priority === other.priority && one.arrival < other.arrival)
+
+/** By rank, then by arrival, which is when it pressed and not when it came into the queue. */
 export function enqueue(t: Transition, waiter: Waiter) {
-  const place = t.state.queue.findIndex(({ priority }) => outranks(waiter.priority, priority))
+  const place = t.state.queue.findIndex((other) => isServedBefore(waiter, other))
   t.set({ queue: t.state.queue.toSpliced(place === -1 ? t.state.queue.length : place, 0, waiter) })
 }
 
@@ -46,16 +49,32 @@ function remove(t: Transition, waiter: Waiter) {
   t.tellDevice({ to: burst.sessionId, kind: 'GRANTED', requestId: holder.requestIds.at(-1), burst, remainingMs: burst.expiresAt - t.now })
 }
 
+/** What waited under its last name waited to the end. */
+function rememberWaiter(
+  t: Transition,
+  { sessionId, requestIds }: Waiter,
+  how: 'CANCELLED' | { reason: FloorDenyReason; retryAt: number | null },
+) {
+  const past = how === 'CANCELLED' ? ({ state: 'CANCELLED' } as const) : ({ state: 'DENIED', ...how } as const)
+  remember(t, sessionId, requestIds.slice(0, -1), { ...past, engaged: false, forgetAt: forgetAt(t) })
+  remember(t, sessionId, requestIds.slice(-1), { ...past, engaged: true, forgetAt: forgetAt(t) })
+}
+
 /** The device no longer waits, by its own doing: released, left, or gone. */
-export function withdraw(t: Transition, waiter: Waiter, released: boolean) {
-  remember(t, waiter.sessionId, waiter.requestIds, { state: 'CANCELLED', released, forgetAt: forgetAt(t) })
+export function withdraw(t: Transition, waiter: Waiter) {
+  rememberWaiter(t, waiter, 'CANCELLED')
   remove(t, waiter)
 }
 
 /** The device no longer waits, against its will: it is told why. */
 export function dismiss(t: Transition, waiter: Waiter, reason: FloorDenyReason, retryAt: number | null = null) {
-  remember(t, waiter.sessionId, waiter.requestIds, { state: 'DENIED', reason, retryAt, forgetAt: forgetAt(t) })
+  refuse(t, waiter, reason, retryAt)
   remove(t, waiter)
+}
+
+/** Tells a waiter that its turn will not come. */
+export function refuse(t: Transition, waiter: Waiter, reason: FloorDenyReason, retryAt: number | null = null) {
+  rememberWaiter(t, waiter, { reason, retryAt })
   t.tellDevice({ to: waiter.sessionId, kind: 'DENIED', requestId: waiter.requestIds.at(-1), denyReason: reason })
 }
 
@@ -64,18 +83,9 @@ export function preempt(t: Transition, by: Waiter, graceUntil: number) {
   const former = t.state.preemption
   t.set({ preemption: { by, graceUntil: Math.min(graceUntil, former?.graceUntil ?? graceUntil) } })
   if (!former) return t.tellFloor('PENDING_REVOKE', null)
-  if (former.by.queue && hasRoom(t, former.by)) {
-    enqueue(t, former.by)
-    return t.tellFloor('QUEUE', null)
-  }
-  remember(t, former.by.sessionId, former.by.requestIds, {
-    state: 'DENIED',
-    reason: 'FLOOR_TAKEN',
-    retryAt: null,
-    forgetAt: forgetAt(t),
-  })
+  if (former.by.queue && hasRoom(t, former.by)) enqueue(t, former.by)
+  else refuse(t, former.by, 'FLOOR_TAKEN', t.state.holder?.burst.expiresAt ?? null)
   t.tellFloor('QUEUE', null)
-  t.tellDevice({ to: former.by.sessionId, kind: 'DENIED', requestId: former.by.requestIds.at(-1), denyReason: 'FLOOR_TAKEN' })
 }
 
 /** Takes the next to be served out of those who wait. */

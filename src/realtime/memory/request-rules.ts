@@ -101,34 +101,27 @@ function cutOff(t: Transition, press: Press, holder: Holder): TalkAnswer {
 
 export function releaseTalk(t: Transition, { sessionId, requestId }: ReleaseTalk) {
   const known = recordOf(t, sessionId, requestId)
-  let released = (known?.state === 'ENDED' || known?.state === 'CANCELLED') && known.released
+  let released = known !== undefined && 'engaged' in known && known.engaged
   const waiter = waiterOf(t, sessionId)
   if (known?.state === 'HOLDING' && t.state.holder?.requestIds.at(-1) === requestId) {
     endBurst(t, 'RELEASED')
     released = true
   } else if (known?.state === 'WAITING' && waiter?.requestIds.at(-1) === requestId) {
-    withdraw(t, waiter, true)
+    withdraw(t, waiter)
     released = true
   }
   // Overtaken by its release, the request must never be granted when it arrives.
-  if (!known) remember(t, sessionId, [requestId], { state: 'CANCELLED', released: false, forgetAt: forgetAt(t) })
+  if (!known) remember(t, sessionId, [requestId], { state: 'CANCELLED', engaged: false, forgetAt: forgetAt(t) })
   return { released, floor: t.floor() }
 }
 
-const asWaiter = (t: Transition, press: Press): Waiter => ({
-  person: press.person,
-  sessionId: press.sessionId,
-  connectionId: press.connectionId,
-  group: press.group,
-  requestIds: [press.requestId],
-  priority: press.priority,
-  talkLimitMs: press.talkLimitMs,
-  queueCapacity: press.queueCapacity,
-  queue: press.queue,
-  expiresAt: t.now + QUEUE_LIMIT_MS,
-  burstId: press.burstId,
-  voiceSessionId: press.voiceSessionId,
-})
+function asWaiter(t: Transition, press: Press): Waiter {
+  const arrival = t.state.arrivals
+  t.set({ arrivals: arrival + 1 })
+  const { person, sessionId, connectionId, group, priority, talkLimitMs, queueCapacity, queue, burstId, voiceSessionId } = press
+  const asked = { requestIds: [press.requestId], expiresAt: t.now + QUEUE_LIMIT_MS, arrival }
+  return { person, sessionId, connectionId, group, priority, talkLimitMs, queueCapacity, queue, burstId, voiceSessionId, ...asked }
+}
 
 const granted = (t: Transition, press: Press, holder: Holder | null) =>
   answer(t, press, { outcome: 'GRANTED', burst: holder?.burst ?? null, remainingMs: holder && remainingMs(t, holder) })
@@ -136,7 +129,7 @@ const granted = (t: Transition, press: Press, holder: Holder | null) =>
 const queued = (t: Transition, press: Press) => answer(t, press, { outcome: 'QUEUED', queuePosition: positionOf(t, press.sessionId) })
 
 function deny(t: Transition, press: Press, refusal: Refusal): TalkAnswer {
-  remember(t, press.sessionId, [press.requestId], { state: 'DENIED', ...refusal, forgetAt: forgetAt(t) })
+  remember(t, press.sessionId, [press.requestId], { state: 'DENIED', ...refusal, engaged: false, forgetAt: forgetAt(t) })
   return denied(t, press, refusal)
 }
 

@@ -3,7 +3,7 @@ import type { Evict, ForbidTalk, MuteMember, UnmuteMember } from '../engine.ts'
 import type { Person, TalkBurstEndReason } from '../events.ts'
 import { clearHolder, closeVoiceSession, endBurst, shortenLease } from './burst-rules.ts'
 import { depart, shortenPresence } from './presence-rules.ts'
-import { dismiss } from './queue-rules.ts'
+import { dismiss, refuse } from './queue-rules.ts'
 import { waiting } from './state.ts'
 import { mapWith, type Transition } from './transition.ts'
 
@@ -55,8 +55,9 @@ export function unmuteMember(t: Transition, { userId }: UnmuteMember) {
 /** The group is deleted: everything ends, and nothing begins any more. */
 export function closeGroup(t: Transition) {
   if (t.state.closed) return
-  for (const waiter of waiting(t.state)) dismiss(t, waiter, 'GROUP_CLOSED')
   const ended = clearHolder(t, 'GROUP_CLOSED')
+  for (const waiter of waiting(t.state)) refuse(t, waiter, 'GROUP_CLOSED')
+  t.set({ preemption: null, queue: [] })
   closeVoiceSession(t)
   for (const sessionId of t.state.devices.keys()) depart(t, sessionId)
   t.set({ closed: true, mutedUntil: new Map() })

@@ -5,9 +5,15 @@ import type { Burst, Floor, FloorDenyReason, FloorPriority, GroupName, Person, P
 export type RequestRecord =
   | { readonly state: 'HOLDING' }
   | { readonly state: 'WAITING' }
-  | { readonly state: 'ENDED'; readonly burst: Burst; readonly released: boolean; readonly forgetAt: number }
-  | { readonly state: 'DENIED'; readonly reason: FloorDenyReason; readonly retryAt: number | null; readonly forgetAt: number }
-  | { readonly state: 'CANCELLED'; readonly released: boolean; readonly forgetAt: number }
+  | ({ readonly state: 'ENDED'; readonly burst: Burst } & Past)
+  | ({ readonly state: 'DENIED'; readonly reason: FloorDenyReason; readonly retryAt: number | null } & Past)
+  | ({ readonly state: 'CANCELLED' } & Past)
+
+interface Past {
+  /** Whether this name held the floor or waited for it to the end: what its release answers. */
+  readonly engaged: boolean
+  readonly forgetAt: number
+}
 
 /** The device session that may talk now. */
 export interface Holder {
@@ -37,6 +43,8 @@ export interface Waiter {
   /** Whether it asked to wait; a pre-emptor waits out the grace though it did not. */
   readonly queue: boolean
   readonly expiresAt: number
+  /** Of two of one rank the lower is served first. */
+  readonly arrival: number
   readonly burstId: BurstId
   readonly voiceSessionId: VoiceSessionId
 }
@@ -67,6 +75,8 @@ export interface GroupState {
   readonly preemption: Preemption | null
   /** By priority, then arrival. */
   readonly queue: readonly Waiter[]
+  /** How many requests could have waited so far. */
+  readonly arrivals: number
   readonly voiceSession: (VoiceSession & { readonly closesAt: number | null }) | null
   readonly devices: ReadonlyMap<SessionId, Device>
   readonly mutedUntil: ReadonlyMap<UserId, number>
@@ -89,6 +99,7 @@ export const emptyGroup = (groupId: GroupId, epoch: string, fencingToken: bigint
   holder: null,
   preemption: null,
   queue: [],
+  arrivals: 0,
   voiceSession: null,
   devices: new Map(),
   mutedUntil: new Map(),
