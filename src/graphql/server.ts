@@ -87,7 +87,9 @@ export async function startServer({ config, services, streams, ready, demo, log 
   })
   const webSocket = serveWebSocket(server, { schema, services, streams, documents, execution, path: ENDPOINT, isAllowedOrigin, log })
   server.listen(config.port, config.host)
-  await once(server, 'listening')
+  await once(server, 'listening').catch((cause: unknown) => {
+    throw new Error(`NEDA cannot listen on ${config.host} port ${config.port} (HOST, PORT): ${String(cause)}`, { cause })
+  })
 
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`,
