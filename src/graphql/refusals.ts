@@ -60,10 +60,14 @@ const OUTAGES = new Set([
   '57P03',
 ])
 
+/** In the words of Node, pg, Prisma and PostgreSQL; Prisma hides some of them in the text of its own errors. */
+const AWAY =
+  /ECONN(REFUSED|RESET)|EPIPE|ETIMEDOUT|Connection terminated|terminating connection|Can't reach database|the database system is|timeout exceeded when trying to connect|Unable to start a transaction/
+
 /** Whether this says that PostgreSQL is away, rather than that we asked it something wrong. */
 function isOutage(error: unknown): boolean {
   if (error instanceof Prisma.PrismaClientInitializationError) return true
   if (!(error instanceof Error)) return false
   if ('code' in error && OUTAGES.has(String(error.code))) return true
-  return /timeout exceeded when trying to connect|Connection terminated|Can't reach database server|ECONNREFUSED/.test(error.message)
+  return AWAY.test(error.message)
 }

@@ -115,4 +115,13 @@ export function closingRules(scene: Scene) {
       expect((await floor()).state).toBe('CLOSED')
     },
   )
+
+  scene('24.2 it does not end while somebody talks', async ({ ben, cleo, keepTalking, recordedSessions, advance }) => {
+    await ben.talk('r1')
+    await ben.release('r1')
+    await advance(59_000)
+    const burst = await cleo.talk('r2')
+    await keepTalking(cleo, burst.id, 5_000)
+    expect(recordedSessions().filter(({ endedAt }) => endedAt !== null)).toEqual([])
+  })
 }

@@ -304,4 +304,14 @@ export function floorRules(scene: Scene) {
     await advance(1_001)
     expect((await ben.press('r6')).outcome).toBe('GRANTED')
   })
+
+  scene("2.2 a renewal of the device's own older burst renews nothing", async ({ ben, floor, advance }) => {
+    const first = await ben.talk('r1')
+    await ben.release('r1')
+    await ben.talk('r2')
+    await advance(3_000)
+    expect(await ben.renew(first.id)).toMatchObject({ renewed: false, remainingMs: null, floor: { state: 'TAKEN' } })
+    await advance(1_000)
+    expect((await floor()).state).toBe('IDLE')
+  })
 }

@@ -216,4 +216,13 @@ export function presenceRules(scene: Scene) {
     expect((await present()).at(-1)).toEqual(['LEFT', 'ben', 0])
     expect((await floor()).burst?.id).toBe(burst.id)
   })
+
+  scene('23.8 who joins again has been there since the first time', async ({ ben, engine, groupId, now, advance }) => {
+    const since = now()
+    await ben.join()
+    await advance(1_000)
+    await ben.join()
+    await ben.talk('r1')
+    expect((await engine.presenceLog.read(groupId)).snapshot.everyone).toMatchObject([{ since }])
+  })
 }

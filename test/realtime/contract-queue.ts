@@ -287,4 +287,11 @@ export function queueRules(scene: Scene) {
       expect(spoken).toEqual([])
     },
   )
+
+  scene('9.3 the pre-emptor takes no place of the queue', async ({ ben, cleo, dan, eve }) => {
+    await ben.talk('b1')
+    await cleo.press('c1', { priority: 'HIGH' })
+    expect((await dan.wait('d1', { queueCapacity: 1 })).outcome).toBe('QUEUED')
+    expect(await eve.wait('e1', { queueCapacity: 1 })).toMatchObject({ outcome: 'DENIED', denyReason: 'QUEUE_FULL' })
+  })
 }

@@ -1,5 +1,6 @@
 import { describe, test } from 'vitest'
 import { closingRules } from './contract-closing.ts'
+import { deliveryRules } from './contract-delivery.ts'
 import { floorRules } from './contract-floor.ts'
 import { invariants } from './contract-invariants.ts'
 import { presenceRules } from './contract-presence.ts'
@@ -20,7 +21,17 @@ export function engineContract(name: string, create: CreateEngine) {
       await play(stage)
     })
   describe(`engine contract: ${name}`, () => {
-    for (const rules of [floorRules, requestRules, priorityRules, queueRules, rightsRules, closingRules, presenceRules, streamRules])
+    for (const rules of [
+      floorRules,
+      requestRules,
+      priorityRules,
+      queueRules,
+      rightsRules,
+      closingRules,
+      presenceRules,
+      streamRules,
+      deliveryRules,
+    ])
       rules(scene)
     invariants(create)
   })

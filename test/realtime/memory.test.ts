@@ -129,3 +129,23 @@ test('14.5 a new life of the engine is a new epoch that knows nothing of the one
   expect((await engine.presenceLog.read(groupId)).snapshot.everyone).toEqual([])
   expect((await new Actor(engine, groupId, cleo.asker).press('c1')).outcome).toBe('GRANTED')
 })
+
+test('5.7 a clock that is set back lengthens no lease, also when nobody renews', async () => {
+  const { clock, engine } = create({ pressRate: 5 })
+  const groupId = newId<GroupId>()
+  await actor(engine, groupId, 'ben').talk('r1')
+  clock.setBack(3_600_000)
+  expect((await engine.floorLog.read(groupId)).snapshot.state).toBe('TAKEN')
+  await clock.advance(4_000)
+  expect((await engine.floorLog.read(groupId)).snapshot.state).toBe('IDLE')
+})
+
+test('23.2 a heartbeat that comes after the lapse, before the timer, brings nobody back', async () => {
+  const { clock, engine } = create({ pressRate: 5 })
+  const groupId = newId<GroupId>()
+  const ben = actor(engine, groupId, 'ben')
+  await ben.join()
+  clock.setBack(-9_500)
+  expect(await ben.heartbeat()).toEqual([])
+  expect((await engine.presenceLog.read(groupId)).snapshot.everyone).toEqual([])
+})

@@ -5,6 +5,8 @@ import type { Burst, RecordEntry, VoiceSession } from '../../realtime/events.ts'
 
 const BATCH = 100
 const RETRY_MS = 250
+/** So often an entry is refused by a database that answers before it is left out: once may be the end of an outage. */
+const MOST_REFUSALS = 5
 
 export interface RecorderDeps {
   readonly db: Database
@@ -20,6 +22,7 @@ export interface RecorderDeps {
 export class Recorder implements AsyncDisposable {
   readonly #deps: RecorderDeps
   #waiting: RecordEntry[] = []
+  readonly #refusals = new Map<RecordEntry, number>()
   #writing: Promise<void> | null = null
   #pause: { over: () => void } | null = null
   #closing = false
@@ -65,17 +68,20 @@ export class Recorder implements AsyncDisposable {
         if (!(await this.#writeOneByOne(batch, error))) continue
       }
       this.#waiting.splice(0, batch.length)
+      this.#refusals.clear()
     }
   }
 
-  /** After a failed batch: false when the database is away, and all of it is to be tried again later. */
+  /** After a failed batch: false when all of it is to be tried again later. */
   async #writeOneByOne(batch: readonly RecordEntry[], cause: unknown): Promise<boolean> {
     this.#deps.log.warn({ err: cause, waiting: this.#waiting.length }, 'the record could not be written')
     for (const entry of batch) {
       try {
         await this.#upsert(entry)
       } catch (error) {
-        if (!(await this.#deps.answers())) {
+        const refusals = (this.#refusals.get(entry) ?? 0) + ((await this.#deps.answers()) ? 1 : 0)
+        this.#refusals.set(entry, refusals)
+        if (refusals < MOST_REFUSALS) {
           await this.#sleep()
           return false
         }

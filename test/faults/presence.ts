@@ -1,0 +1,126 @@
+import { CONSTANTS, DEADLINES, DECIDE, type Fault, MEMORY_ENGINE, PRESENCE_RULES, REQUEST_RULES, RIGHTS_RULES, STATE } from './fault.ts'
+
+/** Joining, leaving, and who is there. */
+export const presenceFaults: readonly Fault[] = [
+  {
+    rule: '22.1',
+    name: 'only a granted press joins',
+    file: REQUEST_RULES,
+    find: '  join(t, press)\n',
+    replace: '  if (!t.state.holder && press.canTalk) join(t, press)\n',
+  },
+  {
+    rule: '22.2',
+    name: 'a repeat joins',
+    file: REQUEST_RULES,
+    find: '  if (known) return repeat(t, press, known)\n',
+    replace: '  if (known) join(t, press)\n  if (known) return repeat(t, press, known)\n',
+  },
+  {
+    rule: '22.3',
+    name: 'joining again is told again',
+    file: PRESENCE_RULES,
+    find: '  if (present) return\n',
+    replace: '',
+  },
+  {
+    rule: '22.3',
+    name: 'joining again does not renew',
+    file: PRESENCE_RULES,
+    find: '  const first = presentMember(devices, person.id) === undefined\n',
+    replace: '  if (present) return\n  const first = presentMember(devices, person.id) === undefined\n',
+  },
+  {
+    rule: '22.4',
+    name: 'who leaves goes on talking',
+    file: RIGHTS_RULES,
+    find: "  if (t.state.holder?.burst.sessionId === sessionId) endBurst(t, 'RELEASED')\n",
+    replace: '',
+  },
+  {
+    rule: '23.1',
+    name: 'presence outlives its lease',
+    file: DEADLINES,
+    find: '  for (const [sessionId, device] of state.devices) consider(device.until, (t) => depart(t, sessionId))\n',
+    replace: '',
+  },
+  {
+    rule: '23.2',
+    name: 'a late heartbeat brings presence back',
+    file: DECIDE,
+    find: '  settle(t)\n',
+    replace: "  if (name !== 'heartbeat') settle(t)\n",
+  },
+  {
+    rule: '23.2',
+    name: 'a heartbeat claims presence wherever it asks for it',
+    file: MEMORY_ENGINE,
+    find: "return groups.filter((id) => (groupIds?.includes(id) ?? true) && this.#run(id, 'heartbeat', { sessionId }))",
+    replace: "for (const id of groups) this.#run(id, 'heartbeat', { sessionId })\n    return [...(groupIds ?? groups)]",
+  },
+  {
+    rule: '23.2',
+    name: 'a heartbeat renews nothing',
+    file: PRESENCE_RULES,
+    find: '{ ...device, until: t.now + PRESENCE_LEASE_MS }',
+    replace: 'device',
+  },
+  {
+    rule: '23.3',
+    name: 'a closing connection lengthens a presence that is nearly over',
+    file: PRESENCE_RULES,
+    find: 'const until = Math.min(device.until, t.now + PRESENCE_AFTER_CLOSE_MS)',
+    replace: 'const until = t.now + PRESENCE_AFTER_CLOSE_MS',
+  },
+  {
+    rule: '23.3',
+    name: 'a closing connection shortens no presence',
+    file: RIGHTS_RULES,
+    find: '  shortenPresence(t, sessionId)\n',
+    replace: '',
+  },
+  {
+    rule: '23.4',
+    name: 'a closing connection is a leaving',
+    file: CONSTANTS,
+    find: 'PRESENCE_AFTER_CLOSE_MS = 5_000',
+    replace: 'PRESENCE_AFTER_CLOSE_MS = 0',
+  },
+  {
+    rule: '23.5',
+    name: 'LEFT twice: when the connection closes, and at the lapse',
+    file: PRESENCE_RULES,
+    find: '  const until = Math.min(device.until, t.now + PRESENCE_AFTER_CLOSE_MS)\n',
+    replace: `  const until = Math.min(device.until, t.now + PRESENCE_AFTER_CLOSE_MS)
+  t.tellPresence('LEFT', { person: device.person, devices: 0, since: device.since })
+`,
+  },
+  {
+    rule: '23.6',
+    name: 'LEFT per device',
+    file: PRESENCE_RULES,
+    find: "  if (left) t.tellPresence('UPDATED', left)\n  else t.tellPresence",
+    replace: '  t.tellPresence',
+  },
+  {
+    rule: '23.6',
+    name: 'JOINED per device',
+    file: PRESENCE_RULES,
+    find: "t.tellPresence(first ? 'JOINED' : 'UPDATED', member)",
+    replace: "t.tellPresence('JOINED', member)",
+  },
+  {
+    rule: '23.8',
+    name: 'joining again begins the presence anew',
+    file: PRESENCE_RULES,
+    find: 'since: present?.since ?? t.now',
+    replace: 'since: t.now',
+  },
+  {
+    rule: '23.8',
+    name: 'a user is present since the last device',
+    file: STATE,
+    find: 'Math.min(...own.map((device) => device.since))',
+    replace: 'Math.max(...own.map((device) => device.since))',
+  },
+]
