@@ -51,7 +51,8 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   await migrate(database.url, { log })
   const { db, answers } = stack.use(openDatabase(database.url, log))
   await closeWhatIsOpen(db)
-  const standing = stack.use(new Standing(db, log))
+  const streams = new OpenStreams()
+  const standing = stack.use(new Standing({ db, log, onChange: () => streams.recheck() }))
   await standing.load()
 
   stack.defer(() => closeWhatIsOpen(db).catch((err: unknown) => log.error({ err }, 'the record stays open until the next start')))
@@ -62,7 +63,6 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   const media = chooseMedia(config)
 
   const secretKey = config.secretKey ?? (await keptSecret(config.dataFolder, 'secret-key'))
-  const streams = new OpenStreams()
   const services = createServices({
     config,
     db,
@@ -133,12 +133,12 @@ interface Parts {
 }
 
 function createServices({ config, db, log, standing, recorder, engine, streams, media, accessTokens }: Parts): Services {
-  const signOut = new SignOut({ db, standing, engine, streams })
-  const groups = new GroupsService({ db, standing, engine, streams })
+  const signOut = new SignOut({ db, standing, engine })
+  const groups = new GroupsService({ db, standing, engine })
   return {
     db,
     auth: new AuthService({ db, standing, accessTokens, signOut, demo: config.demo }),
-    users: new UsersService({ db, standing, streams, signOut }),
+    users: new UsersService({ db, standing, signOut }),
     groups,
     presence: new PresenceService({ engine, groups, streams, log }),
     floor: new FloorService({ engine, groups, streams }),

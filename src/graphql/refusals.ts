@@ -1,6 +1,6 @@
 import { PothosValidationError } from '@pothos/core'
 import { GraphQLError } from 'graphql'
-import { Prisma } from '../../prisma/generated/client/client.ts'
+import { isOutage } from '../database/outages.ts'
 import { Refusal } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 
@@ -43,31 +43,4 @@ function ofVariable({ name, path }: Record<string, string | undefined>, message:
   return new Refusal('BAD_USER_INPUT', {
     sentence: missing ? `Variable $${name} is missing a value at ${path ?? name}.` : `Variable $${name} is not valid at ${path ?? name}.`,
   })
-}
-
-const OUTAGES = new Set([
-  'P1001',
-  'P1002',
-  'P1008',
-  'P1017',
-  'P2024',
-  'P2028',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ETIMEDOUT',
-  'EPIPE',
-  '57P01',
-  '57P03',
-])
-
-/** In the words of Node, pg, Prisma and PostgreSQL; Prisma hides some of them in the text of its own errors. */
-const AWAY =
-  /ECONN(REFUSED|RESET)|EPIPE|ETIMEDOUT|Connection terminated|terminating connection|Can't reach database|the database system is|timeout exceeded when trying to connect|Unable to start a transaction/
-
-/** Whether this says that PostgreSQL is away, rather than that we asked it something wrong. */
-function isOutage(error: unknown): boolean {
-  if (error instanceof Prisma.PrismaClientInitializationError) return true
-  if (!(error instanceof Error)) return false
-  if ('code' in error && OUTAGES.has(String(error.code))) return true
-  return AWAY.test(error.message)
 }

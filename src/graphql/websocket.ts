@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream'
 import { GraphQLError, type GraphQLSchema } from 'graphql'
 import { CloseCode, handleProtocols, makeServer } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Viewer } from '../domains/auth/auth.service.ts'
 import { type ConnectionId, newId, type SessionId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import { HEARTBEAT_EVERY_MS } from '../realtime/engine.ts'
@@ -135,7 +134,8 @@ function talk(device: Device, protocol: ReturnType<typeof graphqlProtocol>, { se
   })
 }
 
-function graphqlProtocol({ schema, services, streams, documents, execution, log }: WebSocketDeps) {
+function graphqlProtocol(deps: WebSocketDeps) {
+  const { schema, services, documents, execution, log } = deps
   return makeServer<{ authorization?: unknown; Authorization?: unknown }, Device>({
     connectionInitWaitTimeout: INIT_WITHIN_MS,
     execute: execution.execute,
@@ -148,7 +148,7 @@ function graphqlProtocol({ schema, services, streams, documents, execution, log 
         const authorization = connectionParams?.authorization ?? connectionParams?.Authorization
         const { viewer, refusal } = await identify(services, typeof authorization === 'string' ? authorization : null)
         device.sessionId = viewer?.sessionId ?? null
-        if (viewer) closeWithSession(viewer, device, streams)
+        if (viewer) closeWithSession(viewer.sessionId, device, deps)
         if (!refusal) return true
         const revoked = refusal.code === 'SESSION_REVOKED'
         device.socket.close(revoked ? SESSION_REVOKED : TOKEN_REFUSED, refusal.message)
@@ -177,12 +177,13 @@ function graphqlProtocol({ schema, services, streams, documents, execution, log 
 }
 
 /** A socket ends with the session that opened it, when what it watched has been told why. */
-function closeWithSession({ id: userId, sessionId }: Viewer, { socket }: Device, streams: OpenStreams) {
-  const close = () => {
+function closeWithSession(sessionId: SessionId, { socket }: Device, { streams, services: { auth } }: WebSocketDeps) {
+  const lost = () => (auth.isSignedIn(sessionId) ? null : 'SESSION_REVOKED')
+  const end = () => {
     const last = setTimeout(() => socket.close(SESSION_REVOKED, 'This device has been signed out'), LAST_WORDS_MS)
     socket.once('close', () => clearTimeout(last))
   }
-  socket.once('close', streams.addSocket({ userId, sessionId, close }))
+  socket.once('close', streams.add({ lost, end }))
 }
 
 const isEvents = (result: unknown): result is Events => typeof result === 'object' && result !== null && Symbol.asyncIterator in result

@@ -1,45 +1,29 @@
 import type { RefusalCode } from '../errors.ts'
-import type { GroupId, SessionId, UserId } from '../ids.ts'
 
-/** Whose stream it is and what it tells of. */
 interface OpenStream {
-  readonly userId: UserId
-  readonly sessionId: SessionId
-  readonly groupId: GroupId
-  /** Admins watch groups that they are not in: losing a membership does not end their streams. */
-  readonly asAdmin: boolean
+  /** Why its reader may not have it any more; null while it may. */
+  readonly lost: () => RefusalCode | null
   readonly end: (code: RefusalCode) => void
 }
 
-/** A socket of a signed-in device. */
-interface OpenSocket {
-  readonly sessionId: SessionId
-  readonly userId: UserId
-  readonly close: () => void
-}
-
-/** Every open stream and socket of this process, so that who loses the right to one loses it at once. */
+/**
+ * Every open stream and socket of this process. They follow the rights: after each change of what is known of people, groups and sessions all
+ * are looked at again, so that no change needs to know what hangs on it, and one that was learnt late ends things all the same.
+ */
 export class OpenStreams {
-  readonly #streams = new Set<OpenStream>()
-  readonly #sockets = new Set<OpenSocket>()
+  readonly #open = new Set<OpenStream>()
 
   add(stream: OpenStream): () => void {
-    this.#streams.add(stream)
-    return () => this.#streams.delete(stream)
+    this.#open.add(stream)
+    return () => this.#open.delete(stream)
   }
 
-  addSocket(socket: OpenSocket): () => void {
-    this.#sockets.add(socket)
-    return () => this.#sockets.delete(socket)
-  }
-
-  end(which: (stream: OpenStream) => boolean, code: RefusalCode): void {
-    for (const stream of this.#streams) if (which(stream)) stream.end(code)
-  }
-
-  /** Ends what these sessions watch, each stream with its reason, and then their sockets. */
-  endSessions(which: (session: Pick<OpenSocket, 'userId' | 'sessionId'>) => boolean): void {
-    this.end(which, 'SESSION_REVOKED')
-    for (const socket of this.#sockets) if (which(socket)) socket.close()
+  recheck(): void {
+    for (const stream of this.#open) {
+      const code = stream.lost()
+      if (!code) continue
+      this.#open.delete(stream)
+      stream.end(code)
+    }
   }
 }

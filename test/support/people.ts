@@ -1,7 +1,10 @@
-import { AddGroupMemberDocument, CreateGroupDocument, CreateUserDocument } from '../generated/operations.ts'
-import { type Client, signIn } from './client.ts'
+import { expect } from 'vitest'
+import { AddGroupMemberDocument, CreateGroupDocument, CreateUserDocument, type SystemRole } from '../generated/operations.ts'
+import { type Answer, type Client, type Subscription, signIn } from './client.ts'
+import { startNeda } from './start-neda.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
-const PASSWORD = 'a long enough password'
+export const PASSWORD = 'a long enough password'
 let people = 0
 
 export interface Person {
@@ -9,29 +12,69 @@ export interface Person {
   readonly username: string
   readonly displayName: string
   /** Signs in on another device. */
-  device(): Promise<Client>
+  device(deviceName?: string): Promise<Client>
+}
+
+/** A NEDA of its own, with an admin signed in. */
+export async function startWithAdmin(env: Record<string, string> = {}) {
+  const folder = await temporaryFolder()
+  const neda = await startNeda({
+    NEDA_DATA_DIR: folder.path,
+    NEDA_BOOTSTRAP_ADMIN_USERNAME: 'root',
+    NEDA_BOOTSTRAP_ADMIN_PASSWORD: PASSWORD,
+    ...env,
+  })
+  return {
+    url: neda.url,
+    printed: neda.printed,
+    admin: await signIn(neda.url, 'root', PASSWORD),
+    async [Symbol.asyncDispose]() {
+      await neda[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
 }
 
 /** A new user, made by an admin through the API. */
-export async function createPerson(admin: Client, name: string): Promise<Person> {
+export async function createPerson(admin: Client, name: string, systemRole: SystemRole = 'USER'): Promise<Person> {
   const username = `${name}-${process.pid}-${++people}`
-  const { createUser } = await admin.get(CreateUserDocument, { input: { username, displayName: name, password: PASSWORD } })
+  const { createUser } = await admin.get(CreateUserDocument, { input: { username, displayName: name, password: PASSWORD, systemRole } })
   if (!createUser.user) throw new Error(JSON.stringify(createUser.userErrors))
   const origin = new URL(admin.url).origin
-  return { id: createUser.user.id, username, displayName: name, device: () => signIn(origin, username, PASSWORD) }
+  const device = (deviceName?: string) => signIn(origin, username, PASSWORD, deviceName)
+  return { id: createUser.user.id, username, displayName: name, device }
 }
 
 /** A new group with a manager and two members, each signed in on one device. */
 export async function createTeam(admin: Client, settings: { talkLimitMs?: number } = {}) {
   const [maya, ben, cleo] = await Promise.all([createPerson(admin, 'Maya'), createPerson(admin, 'Ben'), createPerson(admin, 'Cleo')])
-  const input = { name: 'Night watch', managerId: maya.id, memberIds: [ben.id, cleo.id], ...settings }
+  const groupId = await createGroup(admin, 'Night watch', maya, [ben, cleo], settings)
+  const [mayasWatch, bensWatch, cleosWatch] = await Promise.all([maya.device(), ben.device(), cleo.device()])
+  return { groupId, maya, ben, cleo, mayasWatch, bensWatch, cleosWatch }
+}
+
+export async function createGroup(
+  admin: Client,
+  name: string,
+  manager: Person,
+  members: readonly Person[] = [],
+  settings: { talkLimitMs?: number } = {},
+): Promise<string> {
+  const input = { name, managerId: manager.id, memberIds: members.map(({ id }) => id), ...settings }
   const { createGroup } = await admin.get(CreateGroupDocument, { input })
   if (!createGroup.group) throw new Error(JSON.stringify(createGroup.userErrors))
-  const [mayasWatch, bensWatch, cleosWatch] = await Promise.all([maya.device(), ben.device(), cleo.device()])
-  return { groupId: createGroup.group.id, maya, ben, cleo, mayasWatch, bensWatch, cleosWatch }
+  return createGroup.group.id
 }
 
 export async function addMember(admin: Client, groupId: string, userId: string, canTalk = true): Promise<void> {
   const { addGroupMember } = await admin.get(AddGroupMemberDocument, { input: { groupId, userId, canTalk } })
   if (addGroupMember.userErrors.length > 0) throw new Error(JSON.stringify(addGroupMember.userErrors))
+}
+
+/** The code with which the server ended a stream: nothing may come after it. */
+export async function endCode({ received }: Subscription<unknown>, withinMs = 5_000): Promise<string | undefined> {
+  await received.ended(withinMs)
+  const told: readonly Answer<unknown>[] = received.items
+  expect(told.slice(0, -1).filter(({ errors }) => errors)).toEqual([])
+  return told.at(-1)?.errors?.[0]?.extensions?.code
 }

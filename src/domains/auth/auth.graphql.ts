@@ -1,5 +1,4 @@
 import { builder } from '../../graphql/builder.ts'
-import { viewerOf } from '../../graphql/context.ts'
 import { fromGlobalId } from '../../graphql/global-ids.ts'
 import type { UserId } from '../../ids.ts'
 import { UserError } from '../outcome.graphql.ts'
@@ -14,7 +13,7 @@ export const Session = builder.prismaNode('Session', {
     deviceName: t.exposeString('deviceName', { description: 'What the device was called at sign-in.' }),
     current: t.boolean({
       description: 'Whether it is the one that asks.',
-      resolve: ({ id }, _args, context) => id === viewerOf(context).sessionId,
+      resolve: ({ id }, _args, { viewer }) => id === (viewer?.sessionId ?? id),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the device signed in.' }),
     lastUsedAt: t.expose('lastUsedAt', { type: 'DateTime', description: 'When it last got an access token.' }),

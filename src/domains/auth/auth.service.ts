@@ -54,7 +54,7 @@ export class AuthService {
     const right = await verifyPassword(input.password, user?.passwordHash ?? null)
     const demoWhereThereIsNone = input.password === DEMO_PASSWORD && !this.#deps.demo
     if (!user || !right || user.disabledAt || demoWhereThereIsNone) throw new Refusal('INVALID_CREDENTIALS')
-    return this.#openSession(user.id as UserId, deviceName)
+    return this.#openSession(user.id as UserId, user.passwordHash, deviceName)
   }
 
   /** Who holds this access token, as things stand now. Throws UNAUTHENTICATED, or SESSION_REVOKED for a device that was signed out. */
@@ -68,6 +68,10 @@ export class AuthService {
     const user = this.#deps.standing.sessionUser(sessionId)
     if (!user) throw new Refusal('SESSION_REVOKED')
     return { ...user, sessionId }
+  }
+
+  isSignedIn(sessionId: SessionId): boolean {
+    return this.#deps.standing.sessionUser(sessionId) !== undefined
   }
 
   /** Gives the next pair of tokens for a refresh token, which is used up by that. */
@@ -115,10 +119,17 @@ export class AuthService {
     return { done: viewer.id, userErrors: [] }
   }
 
-  async #openSession(userId: UserId, deviceName: string): Promise<SignIn> {
+  /** Only if the account is still what the password was checked against: it may have been disabled, or its password replaced, meanwhile. */
+  async #openSession(userId: UserId, passwordHash: string, deviceName: string): Promise<SignIn> {
     const id = newId<SessionId>()
     const refresh = newRefreshToken()
-    await this.#deps.db.session.create({ data: { id, userId, deviceName, refreshTokenHash: refresh.hash, expiresAt: sessionEnd() } })
+    await this.#deps.db.$transaction(async (tx) => {
+      const unchanged = await tx.$queryRaw<unknown[]>`
+        SELECT 1 FROM "User" WHERE "id" = ${userId}::uuid AND "passwordHash" = ${passwordHash}
+          AND "disabledAt" IS NULL AND "deletedAt" IS NULL FOR SHARE`
+      if (unchanged.length === 0) throw new Refusal('INVALID_CREDENTIALS')
+      await tx.session.create({ data: { id, userId, deviceName, refreshTokenHash: refresh.hash, expiresAt: sessionEnd() } })
+    })
     await this.#deps.standing.sessionChanged(id)
     return this.#signIn(userId, id, refresh.token)
   }

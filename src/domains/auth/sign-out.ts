@@ -1,20 +1,18 @@
 import type { Database } from '../../database/client.ts'
 import type { SessionId, UserId } from '../../ids.ts'
 import type { RealtimeEngine } from '../../realtime/engine.ts'
-import type { OpenStreams } from '../../realtime/open-streams.ts'
 import type { Standing } from './standing.ts'
 
 export interface SignOutDeps {
   readonly db: Database
   readonly standing: Standing
   readonly engine: RealtimeEngine
-  readonly streams: OpenStreams
 }
 
 /** Which of a user's sessions end: one, all but one, or all. */
 export type Sessions = { readonly only: SessionId } | { readonly except: SessionId } | 'all'
 
-/** Ends sessions: in the database, then in what is known of them, then everything that hangs on them. */
+/** Ends sessions: in the database, then in what is known of them, by which their streams and sockets end, then burst and presence. */
 export class SignOut {
   readonly #deps: SignOutDeps
 
@@ -38,10 +36,8 @@ export class SignOut {
 
   /** For sessions that were ended in the database together with something else. */
   async takeEffect(userId: UserId, sessionIds: readonly SessionId[]): Promise<void> {
-    const { standing, engine, streams } = this.#deps
+    const { standing, engine } = this.#deps
     await Promise.all(sessionIds.map((sessionId) => standing.sessionChanged(sessionId)))
-    const ended = new Set(sessionIds)
-    streams.endSessions(({ sessionId }) => ended.has(sessionId))
     await Promise.all(sessionIds.map((sessionId) => engine.evict({ userId, sessionId, reason: 'SESSION_REVOKED' })))
   }
 }

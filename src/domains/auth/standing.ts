@@ -26,6 +26,13 @@ export interface GroupStanding {
   readonly members: ReadonlyMap<UserId, MemberStanding>
 }
 
+export interface StandingDeps {
+  readonly db: Database
+  readonly log: Logger
+  /** Called after every change that was read: open streams and sockets follow it. */
+  readonly onChange: () => void
+}
+
 const RETRY_MS = 500
 
 /**
@@ -35,6 +42,7 @@ const RETRY_MS = 500
 export class Standing implements Disposable {
   readonly #db: Database
   readonly #log: Logger
+  readonly #onChange: () => void
   readonly #users = new Map<UserId, UserStanding>()
   readonly #groups = new Map<GroupId, GroupStanding>()
   readonly #sessions = new Map<SessionId, { readonly id: SessionId; readonly userId: UserId; readonly expiresAt: number }>()
@@ -42,9 +50,10 @@ export class Standing implements Disposable {
   readonly #readings = pLimit(1)
   readonly #retries = new Set<NodeJS.Timeout>()
 
-  constructor(db: Database, log: Logger) {
+  constructor({ db, log, onChange }: StandingDeps) {
     this.#db = db
     this.#log = log
+    this.#onChange = onChange
   }
 
   user(userId: UserId): UserStanding | undefined {
@@ -88,6 +97,7 @@ export class Standing implements Disposable {
   async #readAgain(read: () => Promise<void>): Promise<void> {
     try {
       await this.#readings(read)
+      this.#onChange()
     } catch (error) {
       this.#log.error({ err: error }, 'a changed fact could not be read, trying again')
       const retry = setTimeout(() => {

@@ -1,5 +1,4 @@
 import { builder } from '../../graphql/builder.ts'
-import { viewerOf } from '../../graphql/context.ts'
 import { fromGlobalId } from '../../graphql/global-ids.ts'
 import { selfContained } from '../../graphql/self-contained.ts'
 import type { GroupId } from '../../ids.ts'
@@ -89,7 +88,7 @@ builder.prismaObjectField(Group, 'floor', (t) =>
   t.field({
     type: Floor,
     description: 'Who may speak in this group now.',
-    resolve: ({ id }, _args, context) => context.floor.floor(viewerOf(context), id as GroupId),
+    resolve: ({ id }, _args, { floor }) => floor.floorOf(id as GroupId),
   }),
 )
 

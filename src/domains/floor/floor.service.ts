@@ -93,6 +93,11 @@ export class FloorService {
 
   async floor(viewer: Viewer, groupId: GroupId): Promise<Floor> {
     this.#deps.groups.visible(viewer, groupId)
+    return this.floorOf(groupId)
+  }
+
+  /** For who sees the group already, if only for the last time. */
+  async floorOf(groupId: GroupId): Promise<Floor> {
     const { snapshot } = await this.#deps.engine.floorLog.read(groupId)
     return snapshot
   }
@@ -103,10 +108,9 @@ export class FloorService {
 
   async hearMessages(viewer: Viewer, groupId: GroupId): Promise<Feed<FloorMessage>> {
     const { groups, streams, engine } = this.#deps
-    const mayWatch = () => groups.own(viewer, groupId)
-    mayWatch()
+    groups.own(viewer, groupId)
     const messages = await openMessages(engine, groupId, viewer.sessionId)
-    return guarded(streams, { viewer, groupId, asAdmin: false, mayWatch }, messages)
+    return guarded(streams, messages, () => groups.lostRight(viewer.sessionId, groupId, { asMember: true }))
   }
 
   #mustManage(viewer: Viewer, groupId: GroupId) {

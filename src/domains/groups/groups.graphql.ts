@@ -132,7 +132,8 @@ builder.queryField('groups', (t) =>
       resolve: (query, _root, args, { db, viewer }) => {
         checkPage(args)
         const { search, memberId } = args.filter ?? {}
-        const isMember = memberId ? [{ members: { some: { userId: fromGlobalId('User', memberId), deletedAt: null } } }] : []
+        const isMember =
+          typeof memberId === 'string' ? [{ members: { some: { userId: fromGlobalId('User', memberId), deletedAt: null } } }] : []
         const where = { AND: [visibleTo(viewer), matching(text(search ?? '', ['filter', 'search'])), ...isMember] }
         return db.group.findMany({ ...query, where, orderBy: [{ name: 'asc' }, { id: 'asc' }] })
       },

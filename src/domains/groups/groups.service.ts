@@ -1,12 +1,11 @@
 import type { Database } from '../../database/client.ts'
-import { lockGroup, lockUsers } from '../../database/locks.ts'
+import { lockGroup, lockMember, lockUsers } from '../../database/locks.ts'
 import { violates } from '../../database/violations.ts'
-import { Refusal } from '../../errors.ts'
-import { type GroupId, type MemberId, newId, type UserId } from '../../ids.ts'
+import { Refusal, type RefusalCode } from '../../errors.ts'
+import { type GroupId, type MemberId, newId, type SessionId, type UserId } from '../../ids.ts'
 import { idList, name, text } from '../../input.ts'
 import type { RealtimeEngine } from '../../realtime/engine.ts'
 import type { FloorPriority } from '../../realtime/events.ts'
-import type { OpenStreams } from '../../realtime/open-streams.ts'
 import { searchTextOf } from '../../search.ts'
 import type { Viewer } from '../auth/auth.service.ts'
 import type { GroupStanding, MemberStanding, Standing } from '../auth/standing.ts'
@@ -47,7 +46,6 @@ export interface GroupsDeps {
   readonly db: Database
   readonly standing: Standing
   readonly engine: RealtimeEngine
-  readonly streams: OpenStreams
 }
 
 const ALLOWED = {
@@ -69,6 +67,16 @@ export class GroupsService {
     const member = group?.members.get(viewer.id)
     if (!group || (!member && viewer.systemRole !== 'ADMIN')) throw new Refusal('NOT_FOUND')
     return { group, member }
+  }
+
+  /** Why a session may not watch a group any more, as things stand now; null while it may. */
+  lostRight(sessionId: SessionId, groupId: GroupId, { asMember }: { asMember: boolean }): RefusalCode | null {
+    const user = this.#deps.standing.sessionUser(sessionId)
+    if (!user) return 'SESSION_REVOKED'
+    const group = this.#deps.standing.group(groupId)
+    if (!group) return 'GROUP_CLOSED'
+    const may = group.members.has(user.id) || (!asMember && user.systemRole === 'ADMIN')
+    return may ? null : 'ACCESS_REVOKED'
   }
 
   /** The group if the viewer belongs to it. An admin who only sees it is FORBIDDEN. */
@@ -120,12 +128,15 @@ export class GroupsService {
 
   /** Makes a group invisible everywhere and ends what happens in it; its history stays. */
   async deleteGroup(groupId: GroupId): Promise<Outcome<GroupId>> {
-    const { db, standing, engine, streams } = this.#deps
+    const { db, standing, engine } = this.#deps
     const { count } = await db.group.updateMany({ where: { id: groupId, deletedAt: null }, data: { deletedAt: new Date() } })
     if (count === 0) throw groupNotFound()
-    await standing.groupChanged(groupId)
-    await engine.closeGroup(groupId)
-    streams.end((stream) => stream.groupId === groupId, 'GROUP_CLOSED')
+    try {
+      // Before the group is unknown here, so that who watches hears CLOSED before the stream ends.
+      await engine.closeGroup(groupId)
+    } finally {
+      await standing.groupChanged(groupId)
+    }
     return done(groupId)
   }
 
@@ -136,12 +147,10 @@ export class GroupsService {
     const outcome = await db.$transaction(async (tx): Promise<Outcome<GroupId>> => {
       await lockGroup(tx, groupId)
       const users = await lockUsers(tx, [userId])
-      const isMember = (await tx.groupMember.count({ where: { ...active, userId } })) > 0
-      if (!isMember) return notAMember
+      if (!(await lockMember(tx, groupId, userId))) return notAMember
       if (users.get(userId)?.disabled) return { done: null, userErrors: [{ ...disabledManager.userErrors[0], field: ['input', 'userId'] }] }
       await tx.groupMember.updateMany({ where: { ...active, role: 'GROUP_MANAGER', userId: { not: userId } }, data: { role: 'MEMBER' } })
-      const { count } = await tx.groupMember.updateMany({ where: { ...active, userId }, data: { role: 'GROUP_MANAGER' } })
-      if (count === 0) throw new Refusal('SERVICE_UNAVAILABLE', { sentence: 'The membership ended meanwhile: nothing was changed.' })
+      await tx.groupMember.updateMany({ where: { ...active, userId }, data: { role: 'GROUP_MANAGER' } })
       return done(groupId)
     })
     await standing.groupChanged(groupId)
@@ -180,10 +189,10 @@ export class GroupsService {
     return done(userId)
   }
 
-  /** Takes a member out: in the database first, then from floor and presence, then its streams. A manager hands over before. */
+  /** Takes a member out: in the database first, then its streams, floor and presence. A manager hands over before. */
   async removeGroupMember({ groupId, userId }: { groupId: GroupId; userId: UserId }): Promise<Outcome<GroupId>> {
     this.#mustBeActive(groupId)
-    const { db, standing, engine, streams } = this.#deps
+    const { db, standing, engine } = this.#deps
     const active = { groupId, userId, deletedAt: null }
     const { count } = await db.groupMember.updateMany({ where: { ...active, role: 'MEMBER' }, data: { deletedAt: new Date() } })
     if (count === 0) {
@@ -191,7 +200,6 @@ export class GroupsService {
       return manages ? refused('GROUP_NEEDS_MANAGER', ['input', 'userId'], 'The manager hands the group over first.') : notAMember
     }
     await standing.groupChanged(groupId)
-    streams.end((stream) => stream.groupId === groupId && stream.userId === userId && !stream.asAdmin, 'ACCESS_REVOKED')
     await engine.evict({ groupId, userId, reason: 'MEMBER_REMOVED' })
     return done(groupId)
   }

@@ -1,4 +1,4 @@
-import { Refusal } from '../../errors.ts'
+import { Refusal, type RefusalCode } from '../../errors.ts'
 import type { ConnectionId, GroupId, SessionId } from '../../ids.ts'
 import { idList } from '../../input.ts'
 import type { Logger } from '../../logger.ts'
@@ -70,35 +70,20 @@ export async function watchGroup<Event extends Position, Snapshot extends Positi
   groupId: GroupId,
   after: Position | undefined,
 ): Promise<Stream<Event, Snapshot>> {
-  const mayWatch = () => groups.visible(viewer, groupId)
-  mayWatch()
+  groups.visible(viewer, groupId)
   const stream = await openStream(log, groupId, after)
-  return guarded(streams, { viewer, groupId, asAdmin: viewer.systemRole === 'ADMIN', mayWatch }, stream)
+  return guarded(streams, stream, () => groups.lostRight(viewer.sessionId, groupId, { asMember: false }))
 }
 
-interface Right {
-  readonly viewer: Viewer
-  readonly groupId: GroupId
-  /** The right does not hang on a membership. */
-  readonly asAdmin: boolean
-  /** Throws when the right has ended. */
-  readonly mayWatch: () => unknown
-}
-
-/** Ends a stream when the right to it ends. */
+/** Ends a stream when the right to it is lost. */
 export function guarded<Opened extends Pick<Feed<unknown>, 'onEnd' | 'end'>>(
   streams: OpenStreams,
-  { viewer, groupId, asAdmin, mayWatch }: Right,
   stream: Opened,
+  lost: () => RefusalCode | null,
 ): Opened {
-  const { id: userId, sessionId } = viewer
-  stream.onEnd(streams.add({ userId, sessionId, groupId, asAdmin, end: (code) => stream.end(code) }))
-  try {
-    // The right may have ended while the stream was being opened and nobody could end it yet.
-    mayWatch()
-  } catch (error) {
-    stream.end('ACCESS_REVOKED')
-    if (!(error instanceof Refusal)) throw error
-  }
+  stream.onEnd(streams.add({ lost, end: (code) => stream.end(code) }))
+  // The right may have been lost while the stream was being opened and nobody could end it yet.
+  const code = lost()
+  if (code) stream.end(code)
   return stream
 }

@@ -4,7 +4,6 @@ import { violates } from '../../database/violations.ts'
 import { Refusal } from '../../errors.ts'
 import { type GroupId, newId, type SessionId, type UserId } from '../../ids.ts'
 import { name } from '../../input.ts'
-import type { OpenStreams } from '../../realtime/open-streams.ts'
 import { searchTextOf } from '../../search.ts'
 import { hashPassword, weakness } from '../auth/passwords.ts'
 import type { SignOut } from '../auth/sign-out.ts'
@@ -32,7 +31,6 @@ export interface UserChange {
 export interface UsersDeps {
   readonly db: Database
   readonly standing: Standing
-  readonly streams: OpenStreams
   readonly signOut: SignOut
 }
 
@@ -76,7 +74,7 @@ export class UsersService {
     if (error && error.code !== 'USERNAME_TAKEN') throw new Error(`NEDA_BOOTSTRAP_ADMIN_…: ${error.message}`)
   }
 
-  /** A former admin's streams of groups that are not its own end; the others can be opened again. */
+  /** A former admin's streams of groups that are not its own end. */
   async updateUser({ userId, systemRole, ...change }: UserChange): Promise<Outcome<UserId>> {
     const username = change.username === undefined ? undefined : name(change.username, ['input', 'username'])
     const displayName = change.displayName === undefined ? undefined : name(change.displayName, ['input', 'displayName'])
@@ -89,9 +87,7 @@ export class UsersService {
         return null
       }),
     )
-    await this.#known(userId, outcome)
-    if (systemRole === 'USER') this.#deps.streams.end((stream) => stream.userId === userId && stream.asAdmin, 'ACCESS_REVOKED')
-    return outcome
+    return this.#known(userId, outcome)
   }
 
   /** Keeps a person out, on every device, at once. */
@@ -154,7 +150,7 @@ export class UsersService {
         SELECT "id", "username", "displayName", "systemRole"::text AS "systemRole", "disabledAt" FROM "User"
         WHERE "deletedAt" IS NULL AND ("id" = ${userId}::uuid
           OR ("systemRole" = 'ADMIN' AND (SELECT "systemRole" FROM "User" WHERE "id" = ${userId}::uuid) = 'ADMIN'))
-        ORDER BY "id" FOR UPDATE`
+        ORDER BY "id" FOR NO KEY UPDATE`
       const account = locked.find(({ id }) => id === userId)
       if (!account) throw new Refusal('NOT_FOUND', { field: ['input', 'userId'] })
       const error = await work(tx, account)

@@ -1,0 +1,296 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { pino } from 'pino'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
+import {
+  AddGroupMemberDocument,
+  AssignGroupManagerDocument,
+  CreateUserDocument,
+  DeleteGroupDocument,
+  DeleteUserDocument,
+  DisableUserDocument,
+  GroupDocument,
+  PresenceDocument,
+  RemoveGroupMemberDocument,
+  RequestTalkDocument,
+  SpeakerChangedDocument,
+  UpdateUserDocument,
+  UsersDocument,
+} from '../generated/operations.ts'
+import type { Answer, Client } from '../support/client.ts'
+import { createGroup, createPerson, createTeam, endCode, PASSWORD, type Person, startWithAdmin } from '../support/people.ts'
+import { endReasons, press, release } from '../support/talk.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+interface Payload {
+  readonly userErrors: readonly { readonly code: string }[]
+}
+
+/** What became of a mutation, in a word. */
+function outcomeOf({ data, errors }: Answer<unknown>): string {
+  const [payload] = Object.values((data ?? {}) as Record<string, Payload | null>)
+  const [error] = errors ?? []
+  if (error?.extensions?.code === 'SERVICE_UNAVAILABLE') return error.message
+  return error?.extensions?.code ?? payload?.userErrors[0]?.code ?? 'done'
+}
+
+const uuidOf = (globalId: string) => Buffer.from(globalId, 'base64').toString().split(':')[1]
+
+const times = <T>(n: number, make: (index: number) => T): T[] => Array.from({ length: n }, (_, index) => make(index))
+
+/** Groups that have not exactly one manager who may act, and memberships that should have ended. One statement: one instant. */
+const BROKEN = `
+  SELECT g."name", 'managers' AS what FROM "Group" g WHERE g."deletedAt" IS NULL AND 1 <> (
+    SELECT count(*) FILTER (WHERE u."deletedAt" IS NULL AND u."disabledAt" IS NULL) + 10 * (count(*) - 1) FROM "GroupMember" m
+    JOIN "User" u ON u."id" = m."userId" WHERE m."groupId" = g."id" AND m."deletedAt" IS NULL AND m."role" = 'GROUP_MANAGER')
+  UNION ALL SELECT u."username", 'is deleted and still a member' FROM "User" u
+    JOIN "GroupMember" m ON m."userId" = u."id" WHERE u."deletedAt" IS NOT NULL AND m."deletedAt" IS NULL
+  UNION ALL SELECT u."username", 'is kept out and still signed in' FROM "User" u
+    JOIN "Session" s ON s."userId" = u."id" WHERE (u."deletedAt" IS NOT NULL OR u."disabledAt" IS NOT NULL) AND s."revokedAt" IS NULL`
+
+describe('admins who do the same thing at once', () => {
+  const stack = new AsyncDisposableStack()
+  let database: pg.Client
+  let admin: Client
+  let printed: () => string
+
+  beforeAll(async () => {
+    const folder = stack.use(await temporaryFolder())
+    const postgres = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: pino({ level: 'silent' }) }))
+    database = new pg.Client(postgres.url)
+    await database.connect()
+    stack.defer(() => database.end())
+    const neda = stack.use(await startWithAdmin({ DATABASE_URL: postgres.url, PRESS_RATE: '1000' }))
+    ;({ admin, printed } = neda)
+  })
+  afterAll(async () => {
+    await stack.disposeAsync()
+    expect(printed()).not.toMatch(/40P01|40001|deadlock|unexpected error|left out/i)
+  })
+  beforeEach(() => expect(broken()).resolves.toEqual([]))
+
+  const broken = async () => (await database.query(BROKEN)).rows
+
+  /** Looks again and again, through the API and into the database, while the work goes on. */
+  async function watching(groupId: string, work: Promise<string[]>): Promise<string[]> {
+    const over = new AbortController()
+    const look = async () => {
+      for (let n = 0; !over.signal.aborted || n < 3; n++) {
+        const { group } = await admin.get(GroupDocument, { id: groupId, first: 100 })
+        const managers = group?.members.edges.filter(({ node }) => node.role === 'GROUP_MANAGER') ?? []
+        expect(managers).toHaveLength(1)
+        expect([managers[0]?.node.user.disabled, group?.manager.user.disabled, group?.manager.role]).toEqual([
+          false,
+          false,
+          'GROUP_MANAGER',
+        ])
+        expect(await broken()).toEqual([])
+      }
+    }
+    const [outcomes] = await Promise.all([work.finally(() => over.abort()), look()])
+    return outcomes
+  }
+
+  test('twenty hand a group over while its members are removed, disabled and deleted: it has one manager at every moment', async () => {
+    const takeAway = [
+      (groupId: string, userId: string) => admin.ask(RemoveGroupMemberDocument, { input: { groupId, userId } }),
+      (_: string, userId: string) => admin.ask(DisableUserDocument, { input: { userId } }),
+      (_: string, userId: string) => admin.ask(DeleteUserDocument, { input: { userId } }),
+    ]
+    const seen = new Set<string>()
+    for (let round = 0; round < 4; round++) {
+      const members = await Promise.all(times(21, (n) => createPerson(admin, `Member ${n}`)))
+      const [first, ...others] = members
+      if (!first) throw new Error('nobody')
+      const groupId = await createGroup(admin, `Race ${round}`, first, others)
+      const work = others.flatMap(({ id: userId }, n) => {
+        const both = [
+          admin.ask(AssignGroupManagerDocument, { input: { groupId, userId } }),
+          takeAway[(n + round) % 3]?.(groupId, userId) ?? Promise.reject(new Error('nothing')),
+        ]
+        return n % 2 === 0 ? both : both.toReversed()
+      })
+      const outcomes = await watching(
+        groupId,
+        Promise.all(work).then((answers) => answers.map(outcomeOf)),
+      )
+      for (const outcome of outcomes) seen.add(outcome)
+    }
+    // Whoever has left, is disabled or manages is refused by that name; nothing else goes wrong.
+    const allowed = ['GROUP_NEEDS_MANAGER', 'INVALID_VALUE', 'NOT_A_MEMBER', 'NOT_FOUND', 'done']
+    expect([...seen].filter((outcome) => !allowed.includes(outcome))).toEqual([])
+    expect(seen.size, 'they met').toBeGreaterThan(2)
+  })
+
+  test('twenty hand a group over to twenty different members: all succeed, one after the other', async () => {
+    const [first, ...others] = await Promise.all(times(21, (n) => createPerson(admin, `Member ${n}`)))
+    if (!first) throw new Error('nobody')
+    const groupId = await createGroup(admin, 'Hot potato', first, others)
+    const work = others.map(({ id: userId }) => admin.ask(AssignGroupManagerDocument, { input: { groupId, userId } }))
+    expect(
+      await watching(
+        groupId,
+        Promise.all(work).then((answers) => answers.map(outcomeOf)),
+      ),
+    ).toEqual(times(20, () => 'done'))
+  })
+
+  test('a member that is added by several at once is added once', async () => {
+    const { groupId } = await createTeam(admin)
+    for (const person of await Promise.all(times(8, () => createPerson(admin, 'Newcomer')))) {
+      const answers = await Promise.all(times(4, () => admin.ask(AddGroupMemberDocument, { input: { groupId, userId: person.id } })))
+      expect(answers.map(outcomeOf).toSorted()).toEqual(['ALREADY_MEMBER', 'ALREADY_MEMBER', 'ALREADY_MEMBER', 'done'])
+    }
+    expect((await admin.get(GroupDocument, { id: groupId, first: 100 })).group?.members.edges).toHaveLength(11)
+  })
+
+  test('a name that several give at once is taken once, in whatever case', async () => {
+    for (let round = 0; round < 5; round++) {
+      const names = [`Twin ${round}`, `TWIN ${round}`, `twin ${round}`, ` tWIN ${round} `]
+      const create = await Promise.all(names.map((username) => admin.ask(CreateUserDocument, { input: { username, password: PASSWORD } })))
+      expect(create.map(outcomeOf).toSorted()).toEqual(['USERNAME_TAKEN', 'USERNAME_TAKEN', 'USERNAME_TAKEN', 'done'])
+      const people = await Promise.all(names.map(() => createPerson(admin, 'Renamed')))
+      const rename = await Promise.all(
+        people.map(({ id: userId }, n) => admin.ask(UpdateUserDocument, { input: { userId, username: `${names[n]?.trim()} renamed` } })),
+      )
+      expect(rename.map(outcomeOf).toSorted()).toEqual(['USERNAME_TAKEN', 'USERNAME_TAKEN', 'USERNAME_TAKEN', 'done'])
+    }
+  })
+
+  test('a group that is deleted while people press and join it is closed for good, and nothing of it stays open', async () => {
+    for (let round = 0; round < 10; round++) {
+      const { groupId, bensWatch, cleosWatch, mayasWatch } = await createTeam(admin)
+      const newcomer = await createPerson(admin, 'Newcomer')
+      await using floor = await mayasWatch.subscribeSse(SpeakerChangedDocument, { groupId })
+      await floor.received.next()
+      const remove = () => admin.ask(DeleteGroupDocument, { input: { groupId } })
+      const presses = times(12, async (n) => {
+        const device = n % 2 === 0 ? bensWatch : cleosWatch
+        const input = { groupId, requestId: `r${n}`, queue: n % 3 === 0 }
+        const { data, errors } = await device.ask(RequestTalkDocument, { input })
+        return errors?.[0]?.extensions?.code ?? data?.requestTalk.denyReason ?? data?.requestTalk.outcome
+      })
+      const add = admin.ask(AddGroupMemberDocument, { input: { groupId, userId: newcomer.id } })
+      const removals = (await Promise.all([remove(), remove()])).map(outcomeOf)
+      expect(removals.toSorted()).toEqual(['NOT_FOUND', 'done'])
+      expect(['done', 'NOT_FOUND']).toContain(outcomeOf(await add))
+      for (const outcome of await Promise.all(presses))
+        expect(['GRANTED', 'QUEUED', 'FLOOR_TAKEN', 'GROUP_CLOSED', 'NOT_FOUND']).toContain(outcome)
+      expect(await endCode(floor, 1_000)).toBe('GROUP_CLOSED')
+      const last = floor.received.items.at(-2)?.data?.speakerChanged
+      expect(last).toMatchObject({ kind: 'CLOSED', floor: { state: 'CLOSED', burst: null, queueLength: 0 } })
+      const open = `
+        SELECT "id" FROM "SpeakerHistory" WHERE "groupId" = $1 AND "endedAt" IS NULL
+        UNION ALL SELECT "id" FROM "GroupVoiceSession" WHERE "groupId" = $1 AND "endedAt" IS NULL`
+      await expect.poll(async () => (await database.query(open, [uuidOf(groupId)])).rows).toEqual([])
+    }
+  })
+
+  test('who is removed while pressing holds nothing afterwards, and is not present', async () => {
+    const { groupId, ben, bensWatch, mayasWatch } = await createTeam(admin)
+    for (let round = 0; round < 10; round++) {
+      const remove = admin.get(RemoveGroupMemberDocument, { input: { groupId, userId: ben.id } })
+      const presses = times(6, (n) => bensWatch.refusal(RequestTalkDocument, { input: { groupId, requestId: `r${round}-${n}` } }))
+      for (const refusal of await Promise.all(presses)) expect([undefined, 'NOT_FOUND']).toContain(refusal)
+      expect((await remove).removeGroupMember.userErrors).toEqual([])
+      const { group } = await admin.get(GroupDocument, { id: groupId })
+      expect(group?.floor).toMatchObject({ state: 'IDLE', burst: null })
+      await using presence = await mayasWatch.subscribeSse(PresenceDocument, { groupId })
+      expect((await presence.received.next()).data?.presence.everyone).toEqual([])
+      await admin.get(AddGroupMemberDocument, { input: { groupId, userId: ben.id } })
+    }
+  })
+
+  test('admins who talk are recorded while they are changed', async () => {
+    const staff = await Promise.all(times(6, (n) => createPerson(admin, `Admin ${n}`, 'ADMIN')))
+    const devices = await Promise.all(staff.map((person) => person.device()))
+    const groups = await Promise.all(staff.map((person, n) => createGroup(admin, `Channel ${n}`, person)))
+    const until = performance.now() + 3_000
+    const talking = devices.map(async (device, n) => {
+      for (let press_ = 0; performance.now() < until; press_++) await press(device, groups[n] ?? '', `r${press_}`)
+    })
+    const changing = times(4, async (n) => {
+      const seen = new Set<string>()
+      for (let change = n; performance.now() < until; change++) {
+        const input = { userId: staff[change % 6]?.id ?? '', displayName: `Admin, changed ${change} times` }
+        seen.add(outcomeOf(await admin.ask(UpdateUserDocument, { input })))
+      }
+      return [...seen]
+    })
+    await Promise.all(talking)
+    expect(await Promise.all(changing)).toEqual(times(4, () => ['done']))
+  })
+
+  /** As another program, or an operator, may do. */
+  async function holding<T>(groupId: string, work: () => Promise<T>): Promise<T> {
+    await database.query('BEGIN')
+    try {
+      await database.query('SELECT 1 FROM "Group" WHERE "id" = $1 FOR UPDATE', [uuidOf(groupId)])
+      return await work()
+    } finally {
+      await database.query('ROLLBACK')
+    }
+  }
+
+  test('while somebody holds a group in the database, a change of it is to be tried again', async () => {
+    const { groupId, maya, ben } = await createTeam(admin)
+    const handOver = () => admin.ask(AssignGroupManagerDocument, { input: { groupId, userId: ben.id } })
+    const { errors } = await holding(groupId, handOver)
+    expect(errors?.[0]?.extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true })
+    expect((await admin.get(GroupDocument, { id: groupId })).group?.manager.user.id).toBe(maya.id)
+    expect(outcomeOf(await handOver())).toBe('done')
+  })
+
+  test('while somebody holds a group in the database for seconds, people talk, and every burst is recorded afterwards', async () => {
+    const { groupId, bensWatch } = await createTeam(admin)
+    await holding(groupId, async () => {
+      expect((await press(bensWatch, groupId, 'b1')).outcome).toBe('GRANTED')
+      await release(bensWatch, groupId, 'b1')
+      await sleep(8_000)
+    })
+    await expect.poll(() => endReasons(bensWatch, groupId), { timeout: 10_000 }).toEqual(['RELEASED'])
+  })
+
+  const ways = [
+    (client: Client, userId: string) => client.ask(UpdateUserDocument, { input: { userId, systemRole: 'USER' } }),
+    (client: Client, userId: string) => client.ask(DisableUserDocument, { input: { userId } }),
+    (client: Client, userId: string) => client.ask(DeleteUserDocument, { input: { userId } }),
+  ]
+
+  test('somebody is always left to administer: the last admin stays, whatever is tried; two who try it on each other leave one', async () => {
+    let [ada, bob] = await Promise.all([createPerson(admin, 'Ada', 'ADMIN'), createPerson(admin, 'Bob', 'ADMIN')])
+    let desk = await ada.device()
+    const { users } = await desk.get(UsersDocument, { filter: { systemRole: 'ADMIN' }, first: 100 })
+    for (const { node } of users.edges)
+      if (node.id !== ada.id) await desk.get(UpdateUserDocument, { input: { userId: node.id, systemRole: 'USER' } })
+    const { groupId, bensWatch } = await createTeam(desk)
+    await using watched = await desk.subscribeSse(SpeakerChangedDocument, { groupId })
+    await watched.received.next()
+    const disabled = await createPerson(desk, 'Away', 'ADMIN')
+    await desk.get(DisableUserDocument, { input: { userId: disabled.id } })
+    for (const way of ways) expect(outcomeOf(await way(desk, ada.id))).toBe('LAST_ADMIN')
+    await press(bensWatch, groupId, 'b1')
+    expect((await watched.received.next()).data?.speakerChanged.kind).toBe('TAKEN')
+    for (const way of ways) expect(outcomeOf(await way(desk, disabled.id))).not.toBe('LAST_ADMIN')
+
+    bob = await createPerson(desk, 'Bob', 'ADMIN')
+    for (let round = 0; round < 27; round++) {
+      const bobsDesk = await bob.device()
+      const [one, other] = [ways[round % 3], ways[Math.floor(round / 3) % 3]]
+      // Each the other, or each itself.
+      const targets: readonly [Person, Person] = round % 2 === 0 ? [bob, ada] : [ada, bob]
+      const outcomes = (await Promise.all([one?.(desk, targets[0].id), other?.(bobsDesk, targets[1].id)])).map((answer) =>
+        outcomeOf(answer ?? {}),
+      )
+      expect(outcomes).toContain('done')
+      for (const outcome of outcomes) expect(['done', 'LAST_ADMIN', 'FORBIDDEN', 'SESSION_REVOKED', 'NOT_FOUND']).toContain(outcome)
+      const left = await database.query(
+        `SELECT "displayName" FROM "User" WHERE "systemRole" = 'ADMIN' AND "disabledAt" IS NULL AND "deletedAt" IS NULL`,
+      )
+      expect([round, left.rows]).toEqual([round, [{ displayName: expect.any(String) }]])
+      if (await desk.refusal(UsersDocument, {})) [ada, desk] = [bob, bobsDesk]
+      bob = await createPerson(desk, 'Bob', 'ADMIN')
+    }
+  })
+})
