@@ -49,7 +49,7 @@ test('20 what a database that is away did not take is written when it is back, a
     // Awaited by itself, or made to be run in a transaction: a statement is named by its first value, the row's id.
     $executeRaw: (_sql: unknown, { values: [id] }: { values: string[] }) => ({
       id: id ?? '',
-      // oxlint-disable-next-line unicorn/no-thenable
+      // oxlint-disable-next-line unicorn/no-thenable, promise/no-callback-in-promise
       then: (done: () => void, failed: (error: unknown) => void) => attempt([id ?? '']).then(done, failed),
     }),
     $transaction: (statements: { id: string }[]) => attempt(statements.map(({ id }) => id)),

@@ -37,6 +37,6 @@ export class ManualClock implements Clock {
 }
 
 /** Events are delivered in macrotasks of their own. */
-export async function delivered(): Promise<void> {
+async function delivered(): Promise<void> {
   for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

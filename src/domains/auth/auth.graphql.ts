@@ -6,7 +6,7 @@ import type { Outcome } from '../outcome.ts'
 import { User } from '../users/users.graphql.ts'
 import type { SignIn } from './auth.service.ts'
 
-export const Session = builder.prismaNode('Session', {
+const Session = builder.prismaNode('Session', {
   description: 'A signed-in device. It holds the floor and is present, not its user.',
   id: { field: 'id', description: 'Names this session.' },
   fields: (t) => ({
