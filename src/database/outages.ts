@@ -2,7 +2,9 @@ import { Prisma } from '../../prisma/generated/client/client.ts'
 
 /** Prisma's and Node's codes, and PostgreSQL's (SQLSTATE): away, too slow, or changes that stood in each other's way. */
 const CODES = new Set(
-  'P1001 P1002 P1008 P1017 P2024 P2028 P2034 ECONNREFUSED ECONNRESET ETIMEDOUT EPIPE 40001 40P01 53300 55P03 57014 57P01 57P02 57P03'.split(' '),
+  'P1001 P1002 P1008 P1017 P2024 P2028 P2034 ECONNREFUSED ECONNRESET ETIMEDOUT EPIPE 40001 40P01 53300 55P03 57014 57P01 57P02 57P03'.split(
+    ' ',
+  ),
 )
 /** What Prisma's adapter makes of them in a raw query, whose own code says only that it failed. */
 const KINDS = new Set(['ConnectionClosed', 'DatabaseNotReachable', 'SocketTimeout', 'TooManyConnections', 'TransactionWriteConflict'])
