@@ -105,9 +105,9 @@ async function bench(): Promise<void> {
     const readers = [await throughNeda(server.url, server.process.pid ?? 0, id), throughPg(peer)]
     report(readers, await measure(readers))
   } finally {
-    const closed = once(peer, 'close')
+    const ended = once(peer, 'exit')
     peer.disconnect()
-    await closed
+    await ended
   }
 }
 
@@ -153,7 +153,7 @@ interface Figures {
 }
 
 async function measure(readers: readonly Reader[]): Promise<Map<Reader, Figures>> {
-  const figures = new Map(readers.map((reader) => [reader, { took: [], cpu: 0 } as Figures]))
+  const figures = new Map<Reader, Figures>(readers.map((reader) => [reader, { took: [], cpu: 0 }]))
   for (const reader of readers) await reader.read(WARM_UP)
   for (let round = 0; round < ROUNDS; round++) {
     for (const [reader, own] of figures) {

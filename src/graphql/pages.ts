@@ -55,6 +55,15 @@ export function checkPage(args: PageArguments): void {
   }
 }
 
+/** Which rows, and the one of the cursor even if it is no longer among them: a page begins with that row and leaves it out. */
+export function withCursor<Where extends object>(
+  where: Where,
+  { after, before }: PageArguments,
+): Where | { OR: [Where, { id: { in: string[] } }] } {
+  const ids = [after, before].flatMap((cursor) => (typeof cursor === 'string' ? [decoded(cursor).slice('GPC:S:'.length)] : []))
+  return ids.length === 0 ? where : { OR: [where, { id: { in: ids } }] }
+}
+
 /** Cursors that hold the key by which a connection is ordered. */
 export const keyedBy = <Key>(name: string, form: RegExp, parse: (text: string) => Key) => ({
   toCursor: (text: string) => Buffer.from(`${name}:${text}`).toString('base64'),

@@ -197,6 +197,20 @@ describe.concurrent('rights that are taken away while people talk and listen', (
     expect((await elsewhere.received.next(AT_ONCE)).data?.speakerChanged.kind).toBe('TAKEN')
   })
 
+  test('a group that hundreds watch says to each of them that it was deleted', async () => {
+    const { groupId } = await createTeam(admin)
+    await using sockets = new AsyncDisposableStack()
+    const streams = Array.from({ length: 20 }, () => sockets.use(admin.openSocket())).flatMap((socket) =>
+      Array.from({ length: 30 }, () => socket.subscribe(SpeakerChangedDocument, { groupId })),
+    )
+    for (const { received } of streams) await received.next()
+    await admin.get(DeleteGroupDocument, { input: { groupId } })
+    const codes = await Promise.all(streams.map((stream) => endCode(stream)))
+    const told = streams.map(({ received }) => received.items.map(({ data }) => data?.speakerChanged.kind))
+    expect(new Set(codes)).toEqual(new Set(['GROUP_CLOSED']))
+    expect(told.filter((kinds) => !kinds.includes('CLOSED')).length, 'not told').toBe(0)
+  })
+
   test('who may only listen from now on is cut off, stays, and talks again when allowed to', async () => {
     const { groupId, ben, bensWatch, cleosWatch } = await createTeam(admin)
     await using listening = await watchFloor(bensWatch, groupId)

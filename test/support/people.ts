@@ -78,3 +78,15 @@ export async function endCode({ received }: Subscription<unknown>, withinMs = 5_
   expect(told.slice(0, -1).filter(({ errors }) => errors)).toEqual([])
   return told.at(-1)?.errors?.[0]?.extensions?.code
 }
+
+interface Payload {
+  readonly userErrors: readonly { readonly code: string }[]
+}
+
+/** What became of a mutation, in a word: done, its user error or the code of its refusal; of an outage the whole sentence. */
+export function outcomeOf({ data, errors }: Answer<unknown>): string {
+  const [payload] = Object.values((data ?? {}) as Record<string, Payload | null>)
+  const [error] = errors ?? []
+  if (error?.extensions?.code === 'SERVICE_UNAVAILABLE') return error.message
+  return error?.extensions?.code ?? payload?.userErrors[0]?.code ?? 'done'
+}

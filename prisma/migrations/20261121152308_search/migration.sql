@@ -21,5 +21,7 @@ CREATE INDEX "User_searchText_idx" ON "User" USING GIN ("searchText" gin_trgm_op
 CREATE INDEX "User_username_id_idx" ON "User"("username", "id");
 
 -- What is there already, as src/search.ts would write it.
-UPDATE "User" SET "searchText" = lower(regexp_replace(' ' || "username" || ' ' || "displayName", '[^[:alnum:]]+', ' ', 'g'));
-UPDATE "Group" SET "searchText" = lower(regexp_replace(' ' || "name", '[^[:alnum:]]+', ' ', 'g'));
+UPDATE "User" SET "searchText" = replace(replace(replace(replace(
+  lower(regexp_replace(' ' || "username" || ' ' || "displayName", '[^[:alnum:]]+', ' ', 'g')), 'ς', 'σ'), 'ß', 'ss'), U&'i\0307', 'i'), 'ı', 'i');
+UPDATE "Group" SET "searchText" = replace(replace(replace(replace(
+  lower(regexp_replace(' ' || "name", '[^[:alnum:]]+', ' ', 'g')), 'ς', 'σ'), 'ß', 'ss'), U&'i\0307', 'i'), 'ı', 'i');

@@ -1,6 +1,6 @@
 import { builder } from '../../graphql/builder.ts'
 import { fromGlobalId } from '../../graphql/global-ids.ts'
-import { checkPage, connectionOf } from '../../graphql/pages.ts'
+import { checkPage, connectionOf, withCursor } from '../../graphql/pages.ts'
 import { selfContained } from '../../graphql/self-contained.ts'
 import type { GroupId } from '../../ids.ts'
 import { text } from '../../input.ts'
@@ -92,7 +92,7 @@ export const Group = builder.prismaNode('Group', {
         cursor: 'id',
         query: (args) => {
           checkPage(args)
-          return { where: { deletedAt: null }, orderBy: { id: 'asc' } }
+          return { where: withCursor({ deletedAt: null }, args), orderBy: { id: 'asc' } }
         },
       },
       ...connectionOf('GroupMember', 'members'),
@@ -135,7 +135,7 @@ builder.queryField('groups', (t) =>
         const isMember =
           typeof memberId === 'string' ? [{ members: { some: { userId: fromGlobalId('User', memberId), deletedAt: null } } }] : []
         const where = { AND: [visibleTo(viewer), matching(text(search ?? '', ['filter', 'search'])), ...isMember] }
-        return db.group.findMany({ ...query, where, orderBy: [{ name: 'asc' }, { id: 'asc' }] })
+        return db.group.findMany({ ...query, where: withCursor(where, args), orderBy: [{ name: 'asc' }, { id: 'asc' }] })
       },
     },
     ...connectionOf('Group', 'groups'),

@@ -1,7 +1,7 @@
 import { Refusal } from '../../errors.ts'
 import { builder } from '../../graphql/builder.ts'
 import { fromGlobalId } from '../../graphql/global-ids.ts'
-import { checkPage, connectionOf } from '../../graphql/pages.ts'
+import { checkPage, connectionOf, withCursor } from '../../graphql/pages.ts'
 import { selfContained } from '../../graphql/self-contained.ts'
 import { text } from '../../input.ts'
 import { matching } from '../../search.ts'
@@ -88,12 +88,15 @@ builder.queryField('users', (t) =>
         const { search, systemRole, disabled } = args.filter ?? {}
         return db.user.findMany({
           ...query,
-          where: {
-            deletedAt: null,
-            ...matching(text(search ?? '', ['filter', 'search'])),
-            ...(systemRole ? { systemRole } : {}),
-            ...(typeof disabled === 'boolean' ? { disabledAt: disabled ? { not: null } : null } : {}),
-          },
+          where: withCursor(
+            {
+              deletedAt: null,
+              ...matching(text(search ?? '', ['filter', 'search'])),
+              ...(systemRole ? { systemRole } : {}),
+              ...(typeof disabled === 'boolean' ? { disabledAt: disabled ? { not: null } : null } : {}),
+            },
+            args,
+          ),
           orderBy: [{ username: 'asc' }, { id: 'asc' }],
         })
       },
