@@ -17,7 +17,8 @@ const finders = {
   Group: ({ db }: Context, viewer: Viewer, id: string) => db.group.findFirst({ where: { id, deletedAt: null, ...ownGroups(viewer) } }),
   GroupMember: ({ db }: Context, viewer: Viewer, id: string) =>
     db.groupMember.findFirst({ where: { id, deletedAt: null, group: { deletedAt: null, ...ownGroups(viewer) } } }),
-  Session: ({ db }: Context, viewer: Viewer, id: string) => db.session.findFirst({ where: { id, userId: viewer.id, revokedAt: null } }),
+  Session: ({ db }: Context, viewer: Viewer, id: string) =>
+    db.session.findFirst({ where: { id, userId: viewer.id, revokedAt: null, expiresAt: { gt: new Date() } } }),
 } as const
 
 const isNodeType = (name: string): name is keyof typeof finders => Object.hasOwn(finders, name)

@@ -15,7 +15,7 @@ export interface SnapshotItem<Snapshot> {
  * Everything after `after` in order, then one snapshot, then every change as it happens: subscribe first, then read, then drop what the
  * reading already told.
  */
-export async function openStream<Event extends Position, Snapshot extends Position>(
+export async function openStream<Event extends Position & { readonly kind: string }, Snapshot extends Position>(
   log: EventLog<Event, Snapshot>,
   groupId: GroupId,
   after?: Position,
@@ -45,7 +45,9 @@ class Messages extends Feed<FloorMessage> {
   }
 }
 
-export class Stream<Event extends Position, Snapshot extends Position> extends Feed<Event | SnapshotItem<Snapshot>> {
+export class Stream<Event extends Position & { readonly kind: string }, Snapshot extends Position> extends Feed<
+  Event | SnapshotItem<Snapshot>
+> {
   readonly #read: () => Promise<{ snapshot: Snapshot }>
   /** What has been told up to here; events before it are repeats. */
   #position: Position | null = null
@@ -98,6 +100,8 @@ export class Stream<Event extends Position, Snapshot extends Position> extends F
     }
     this.#position = event
     this.push(event)
+    // Nothing follows it, and everyone has heard it before the end.
+    if (event.kind === 'CLOSED') this.end('GROUP_CLOSED')
   }
 
   #hold(event: Event) {

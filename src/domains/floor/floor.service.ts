@@ -103,7 +103,7 @@ export class FloorService {
   }
 
   watch(viewer: Viewer, groupId: GroupId, after: Position | undefined): Promise<Stream<FloorEvent, Floor>> {
-    return watchGroup(this.#deps, this.#deps.engine.floorLog, viewer, groupId, after)
+    return watchGroup(this.#deps, this.#deps.engine.floorLog, viewer, groupId, after, { tellsItsEnd: true })
   }
 
   async hearMessages(viewer: Viewer, groupId: GroupId): Promise<Feed<FloorMessage>> {

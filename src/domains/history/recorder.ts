@@ -1,5 +1,6 @@
 import { Prisma } from '../../../prisma/generated/client/client.ts'
 import type { Database } from '../../database/client.ts'
+import { isOutage } from '../../database/outages.ts'
 import type { Logger } from '../../logger.ts'
 import type { Burst, RecordEntry, VoiceSession } from '../../realtime/events.ts'
 
@@ -79,7 +80,8 @@ export class Recorder implements AsyncDisposable {
       try {
         await this.#upsert(entry)
       } catch (error) {
-        const refusals = (this.#refusals.get(entry) ?? 0) + ((await this.#deps.answers()) ? 1 : 0)
+        const isRefused = !isOutage(error) && (await this.#deps.answers())
+        const refusals = (this.#refusals.get(entry) ?? 0) + (isRefused ? 1 : 0)
         this.#refusals.set(entry, refusals)
         if (refusals < MOST_REFUSALS) {
           await this.#sleep()

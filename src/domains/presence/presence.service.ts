@@ -58,21 +58,25 @@ export class PresenceService {
   }
 
   watch(viewer: Viewer, groupId: GroupId, after: Position | undefined): Promise<Stream<PresenceEvent, Presence>> {
-    return watchGroup(this.#deps, this.#deps.engine.presenceLog, viewer, groupId, after)
+    return watchGroup(this.#deps, this.#deps.engine.presenceLog, viewer, groupId, after, { tellsItsEnd: false })
   }
 }
 
 /** Opens a stream of a group's events for who may see the group, and ends it when that right ends. */
-export async function watchGroup<Event extends Position, Snapshot extends Position>(
+export async function watchGroup<Event extends Position & { readonly kind: string }, Snapshot extends Position>(
   { groups, streams }: Pick<PresenceDeps, 'groups' | 'streams'>,
   log: Parameters<typeof openStream<Event, Snapshot>>[0],
   viewer: Viewer,
   groupId: GroupId,
   after: Position | undefined,
+  { tellsItsEnd }: { readonly tellsItsEnd: boolean },
 ): Promise<Stream<Event, Snapshot>> {
   groups.visible(viewer, groupId)
   const stream = await openStream(log, groupId, after)
-  return guarded(streams, stream, () => groups.lostRight(viewer.sessionId, groupId, { asMember: false }))
+  const lost = () => groups.lostRight(viewer.sessionId, groupId, { asMember: false })
+  // Who watches a floor hears CLOSED, which may take its turn behind thousands; the stream ends by that.
+  const follows = () => (tellsItsEnd && lost() === 'GROUP_CLOSED' ? null : lost())
+  return guarded(streams, stream, lost, follows)
 }
 
 /** Ends a stream when the right to it is lost. */
@@ -80,8 +84,9 @@ export function guarded<Opened extends Pick<Feed<unknown>, 'onEnd' | 'end'>>(
   streams: OpenStreams,
   stream: Opened,
   lost: () => RefusalCode | null,
+  follows = lost,
 ): Opened {
-  stream.onEnd(streams.add({ lost, end: (code) => stream.end(code) }))
+  stream.onEnd(streams.add({ lost: follows, end: (code) => stream.end(code) }))
   // The right may have been lost while the stream was being opened and nobody could end it yet.
   const code = lost()
   if (code) stream.end(code)
