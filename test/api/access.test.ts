@@ -20,29 +20,18 @@ import {
   SpeakerChangedDocument,
   TalkBurstsDocument,
 } from '../generated/operations.ts'
-import { Client, signIn } from '../support/client.ts'
-import { addMember, createPerson, createTeam } from '../support/people.ts'
-import { type Neda, startNeda } from '../support/start-neda.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import { Client } from '../support/client.ts'
+import { addMember, createPerson, createTeam, startWithAdmin } from '../support/people.ts'
 
 describe.concurrent('who may do what', () => {
-  let folder: TemporaryFolder
-  let neda: Neda
+  let neda: Awaited<ReturnType<typeof startWithAdmin>>
   let admin: Client
 
   beforeAll(async () => {
-    folder = await temporaryFolder()
-    neda = await startNeda({
-      NEDA_DATA_DIR: folder.path,
-      NEDA_BOOTSTRAP_ADMIN_USERNAME: 'root',
-      NEDA_BOOTSTRAP_ADMIN_PASSWORD: 'a long enough password',
-    })
-    admin = await signIn(neda.url, 'root', 'a long enough password')
+    neda = await startWithAdmin()
+    admin = neda.admin
   })
-  afterAll(async () => {
-    await neda[Symbol.asyncDispose]()
-    await folder[Symbol.asyncDispose]()
-  })
+  afterAll(() => neda[Symbol.asyncDispose]())
 
   test('signing in names the device; wrong, unknown and missing are the same refusal', async () => {
     const anonymous = new Client(neda.url)

@@ -18,30 +18,19 @@ import {
   UpdateGroupMemberDocument,
   VoiceSessionsDocument,
 } from '../generated/operations.ts'
-import { type Client, signIn } from '../support/client.ts'
-import { createPerson, createTeam } from '../support/people.ts'
-import { type Neda, startNeda } from '../support/start-neda.ts'
+import type { Client } from '../support/client.ts'
+import { createPerson, createTeam, startWithAdmin } from '../support/people.ts'
 import { endReasons, hear, press, release, renew } from '../support/talk.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 describe.concurrent('queue, priority and the manager', () => {
-  let folder: TemporaryFolder
-  let neda: Neda
+  let neda: Awaited<ReturnType<typeof startWithAdmin>>
   let admin: Client
 
   beforeAll(async () => {
-    folder = await temporaryFolder()
-    neda = await startNeda({
-      NEDA_DATA_DIR: folder.path,
-      NEDA_BOOTSTRAP_ADMIN_USERNAME: 'root',
-      NEDA_BOOTSTRAP_ADMIN_PASSWORD: 'a long enough password',
-    })
-    admin = await signIn(neda.url, 'root', 'a long enough password')
+    neda = await startWithAdmin()
+    admin = neda.admin
   })
-  afterAll(async () => {
-    await neda[Symbol.asyncDispose]()
-    await folder[Symbol.asyncDispose]()
-  })
+  afterAll(() => neda[Symbol.asyncDispose]())
 
   test('who waits is told its place, is granted in turn without an idle in between, and must take the floor up', async () => {
     const { groupId, bensWatch, cleosWatch, mayasWatch } = await createTeam(admin)

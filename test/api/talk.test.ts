@@ -13,30 +13,19 @@ import {
   SpeakerChangedDocument,
   TalkBurstsDocument,
 } from '../generated/operations.ts'
-import { type Client, signIn } from '../support/client.ts'
-import { addMember, createPerson, createTeam } from '../support/people.ts'
-import { type Neda, startNeda } from '../support/start-neda.ts'
+import type { Client } from '../support/client.ts'
+import { addMember, createPerson, createTeam, startWithAdmin } from '../support/people.ts'
 import { press, release } from '../support/talk.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 describe.concurrent('two people talk in turn', () => {
-  let folder: TemporaryFolder
-  let neda: Neda
+  let neda: Awaited<ReturnType<typeof startWithAdmin>>
   let admin: Client
 
   beforeAll(async () => {
-    folder = await temporaryFolder()
-    neda = await startNeda({
-      NEDA_DATA_DIR: folder.path,
-      NEDA_BOOTSTRAP_ADMIN_USERNAME: 'root',
-      NEDA_BOOTSTRAP_ADMIN_PASSWORD: 'a long enough password',
-    })
-    admin = await signIn(neda.url, 'root', 'a long enough password')
+    neda = await startWithAdmin()
+    admin = neda.admin
   })
-  afterAll(async () => {
-    await neda[Symbol.asyncDispose]()
-    await folder[Symbol.asyncDispose]()
-  })
+  afterAll(() => neda[Symbol.asyncDispose]())
 
   test('both press, one is granted with a publish token, the other is told who talks, all hear of it, the record keeps it', async () => {
     const { groupId, ben, bensWatch, cleosWatch, mayasWatch } = await createTeam(admin)

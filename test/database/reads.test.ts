@@ -174,6 +174,21 @@ test('a page of voice sessions with their counts costs two statements', async ()
   }
 })
 
+test('the bursts of a page of voice sessions are read at once, each session its own page', async () => {
+  type Bursts = Page<{ bursts: { edges: { node: { fencingToken: string } }[]; pageInfo: { hasNextPage: boolean } } }>
+  const query = `query ($group: ID!, $first: Int!) { voiceSessions(groupId: $group, first: $first) { edges { node {
+    bursts(first: 2) { edges { node { fencingToken speaker { displayName } } } pageInfo { hasNextPage } } } } } }`
+  const group = await firstGroup()
+  const one = await statementsOf<{ voiceSessions: Bursts }>(query, { group, first: 1 })
+  const many = await statementsOf<{ voiceSessions: Bursts }>(query, { group, first: VOICE_SESSIONS })
+  const pages = many.data.voiceSessions.edges.map(({ node: { bursts } }) => bursts)
+  expect(pages.map(({ edges, pageInfo }) => [edges.length, pageInfo.hasNextPage])).toEqual(pages.map(() => [2, true]))
+  const tokens = pages.flatMap(({ edges }) => edges.map(({ node }) => BigInt(node.fencingToken)))
+  expect(tokens).toEqual(tokens.toSorted((a, b) => Number(b - a)))
+  expect(new Set(tokens).size).toBe(2 * VOICE_SESSIONS)
+  expect(many.statements.length, many.statements.join('\n')).toBe(one.statements.length)
+})
+
 async function firstGroup(): Promise<string> {
   const { data } = await statementsOf<{ groups: Page<{ id: string }> }>('{ groups(first: 1) { edges { node { id } } } }')
   return data.groups.edges[0]?.node.id ?? ''

@@ -28,6 +28,12 @@ export interface RecordedVoiceSession {
   readonly talkMs: number
 }
 
+/** Voice sessions whose bursts are read at once, and what was read. */
+interface Batch {
+  readonly ids: VoiceSessionId[]
+  readonly bursts: Promise<Burst[]>
+}
+
 /** A reader sees what ended before it asked, unless the database is away. */
 const WAIT_FOR_RECORD_MS = 250
 
@@ -35,6 +41,7 @@ const person = { select: { id: true, username: true, displayName: true } } as co
 
 export class HistoryService {
   readonly #deps: HistoryDeps
+  readonly #batches = new Map<string, Batch>()
 
   constructor(deps: HistoryDeps) {
     this.#deps = deps
@@ -46,8 +53,40 @@ export class HistoryService {
     return this.#bursts({ groupId }, page)
   }
 
-  burstsOf(voiceSessionId: VoiceSessionId, page: Page<bigint>): Promise<Burst[]> {
-    return this.#bursts({ voiceSessionId }, page)
+  /** The bursts of one voice session. Those that are asked for at the same time, as for a list, are read at once. */
+  async burstsOf(voiceSessionId: VoiceSessionId, page: Page<bigint>): Promise<Burst[]> {
+    const key = [page.before, page.after, page.limit, page.inverted].join()
+    const batch = this.#batches.get(key) ?? this.#openBatch(key, page)
+    batch.ids.push(voiceSessionId)
+    return (await batch.bursts).filter((burst) => burst.voiceSessionId === voiceSessionId)
+  }
+
+  #openBatch(key: string, page: Page<bigint>): Batch {
+    const ids: VoiceSessionId[] = []
+    const asked = new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+    const bursts = asked.then(() => {
+      this.#batches.delete(key)
+      return this.#firstOfEach(ids, page)
+    })
+    const batch = { ids, bursts }
+    this.#batches.set(key, batch)
+    return batch
+  }
+
+  /** Of each voice session a page. */
+  async #firstOfEach(ids: readonly VoiceSessionId[], { before, after, limit, inverted }: Page<bigint>): Promise<Burst[]> {
+    const rows = await this.#deps.db.$queryRaw<{ id: string }[]>`
+      SELECT "id"::text AS "id" FROM (
+        SELECT "id", row_number() OVER (
+          PARTITION BY "voiceSessionId" ORDER BY "fencingToken" * ${inverted ? 1 : -1}::int
+        ) AS "place" FROM "SpeakerHistory"
+        WHERE "voiceSessionId" = ANY(${[...ids]}::uuid[])
+          AND (${before ?? null}::bigint IS NULL OR "fencingToken" > ${before ?? null}::bigint)
+          AND (${after ?? null}::bigint IS NULL OR "fencingToken" < ${after ?? null}::bigint)
+      ) AS "placed" WHERE "place" <= ${limit}`
+    return this.#bursts({ id: { in: rows.map(({ id }) => id) } }, { limit: rows.length, inverted })
   }
 
   /** The group's voice sessions, newest first, each with what was said in it. */
@@ -80,7 +119,7 @@ export class HistoryService {
     await this.#deps.recorder.settled(WAIT_FOR_RECORD_MS)
   }
 
-  async #bursts(where: { groupId: GroupId } | { voiceSessionId: VoiceSessionId }, page: Page<bigint>): Promise<Burst[]> {
+  async #bursts(where: { groupId: GroupId } | { id: { in: string[] } }, page: Page<bigint>): Promise<Burst[]> {
     const rows = await this.#deps.db.speakerHistory.findMany({
       where: { ...where, fencingToken: between(page) },
       orderBy: { fencingToken: page.inverted ? 'asc' : 'desc' },
