@@ -19,6 +19,7 @@ export async function holdAlone(url: string, log: Logger, waitMs = 15_000): Prom
   let client = await acquire(url, Date.now() + waitMs)
   const closing = new AbortController()
   const { promise: lost, reject } = Promise.withResolvers<never>()
+  // Whoever waits for it hears of it; while nobody waits it must not end the process as an unhandled rejection.
   lost.catch(() => {})
 
   const keep = () => {

@@ -13,6 +13,7 @@ export const OTHER_WAYS = 'Run NEDA as another user (not root), or choose anothe
 /** PostgreSQL refuses to run as root. It then gets the account that owns its data, or one that has no rights on the machine. */
 export async function chooseAccount(data: string): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined
+  // There is no data before the first start.
   const owner = await stat(data).catch(() => undefined)
   if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid }
   const accounts = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'))

@@ -74,6 +74,7 @@ const remove = (path: string, log: Log): Promise<void> =>
   rm(path, { recursive: true, force: true, maxRetries: 3 }).catch((err: unknown) => log.warn({ err }, `cannot remove ${path}`))
 
 async function checkOwner(data: string, account: Account | undefined): Promise<void> {
+  // No data, no owner; data that cannot be looked at is named when the server is started on it.
   const owner = await stat(data).catch(() => undefined)
   const uid = account?.uid ?? process.getuid?.()
   if (!owner || owner.uid === uid) return

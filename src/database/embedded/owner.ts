@@ -49,6 +49,7 @@ async function connect(cluster: Cluster, port: number): Promise<pg.Client | unde
     const { rows } = await client.query<{ data_directory: string }>('SHOW data_directory')
     if (rows[0]?.data_directory === cluster.data) return client
   } catch (error) {
+    // What failed is in `error`; a connection that never came about need not be closed.
     await client.end().catch(() => undefined)
     if (!String((error as { code?: string }).code).startsWith('28')) return undefined
     throw new Error(`The embedded PostgreSQL in ${cluster.data} refuses its own password: was the folder put together from two?`, {

@@ -51,6 +51,7 @@ function isAlive(pid: number): boolean {
 async function discard(data: string, stale: string): Promise<void> {
   const path = join(data, 'postmaster.pid')
   const aside = `${path}.${process.pid}`
+  // Gone already: another start was quicker.
   await rename(path, aside).catch(() => undefined)
   if ((await readFile(aside, 'utf8').catch(() => stale)) !== stale) await rename(aside, path)
   else await rm(aside, { force: true })
