@@ -135,8 +135,11 @@ export interface Evict {
 
 /** The events of one kind in one group, numbered, the last of them kept for those who come back. */
 export interface EventLog<Event extends Position, Snapshot extends Position> {
-  /** Resolves once acknowledged: from then on the listener gets every event, in order. The result ends it. */
-  subscribe(groupId: GroupId, listener: (event: Event) => void): Promise<() => void>
+  /**
+   * Resolves once acknowledged: from then on the listener gets every event, in order. Where events were lost for good, `lost` gets how things
+   * stand instead, and what follows is after that. The result ends it.
+   */
+  subscribe(groupId: GroupId, listener: (event: Event) => void, lost?: (snapshot: Snapshot) => void): Promise<() => void>
   /** In one atomic step: what happened since `after`, and how things stand. `gap`: what happened is not known any more. */
   read(groupId: GroupId, after?: Position): Promise<{ missed: readonly Event[]; snapshot: Snapshot; gap: boolean }>
 }
@@ -182,6 +185,13 @@ export interface RealtimeEngine extends AsyncDisposable {
   readonly presenceLog: EventLog<PresenceEvent, Presence>
   /** What is said to one device in one group; not kept for later. */
   messages(groupId: GroupId, sessionId: SessionId, listener: (message: FloorMessage) => void): Promise<() => void>
-  /** Everything that must last, in order, as it happens. */
-  record(listener: (entry: RecordEntry) => void): () => void
+  /**
+   * Everything that must last, as it happens. An entry is kept until the promise that the listener answers has resolved: it may come twice, and
+   * to another instance, but it is not lost. A rejection says that it can never be written, and puts it aside.
+   */
+  record(listener: (entry: RecordEntry) => unknown): () => void
+  /** Resolves when what has been recorded of the group so far was taken by a listener, wherever it is; at the latest after `ms`. */
+  recorded(groupId: GroupId, ms: number): Promise<void>
+  /** Whether the state can be reached now. */
+  answers(): Promise<boolean>
 }

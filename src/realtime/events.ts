@@ -84,6 +84,9 @@ export interface PresentMember {
 }
 
 /** JOINED and LEFT are a user's first and last device, UPDATED is what lies between. */
+/** The order in which the present are named: who came first, and of those who came at once by their ids. */
+export const byArrival = (one: PresentMember, other: PresentMember) => one.since - other.since || (one.person.id < other.person.id ? -1 : 1)
+
 export interface PresenceEvent extends Position {
   readonly groupId: GroupId
   readonly kind: 'JOINED' | 'LEFT' | 'UPDATED'
@@ -119,5 +122,11 @@ export interface VoiceSession {
   readonly endedAt: number | null
 }
 
+/** An engine whose state is elsewhere found that it has been forgotten: what the record shows as running since before then is over. */
+export interface Forgotten {
+  /** When the group's epoch began; undefined if nothing is known to be forgotten there. */
+  readonly epochBegan: (groupId: GroupId) => number | undefined
+}
+
 /** A row of the record as far as it is known: written as often as it changes, in any order, the result is the same. */
-export type RecordEntry = { readonly burst: Burst } | { readonly voiceSession: VoiceSession }
+export type RecordEntry = { readonly burst: Burst } | { readonly voiceSession: VoiceSession } | { readonly forgotten: Forgotten }

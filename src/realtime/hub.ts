@@ -4,6 +4,8 @@ const SLICE = 100
 interface Topic<Event> {
   readonly listeners: Set<(event: Event) => void>
   readonly waiting: Event[]
+  /** One round at a time: a second one would tell some events twice and others never. */
+  isTelling: boolean
 }
 
 /**
@@ -19,7 +21,7 @@ export class Hub<Event> {
   }
 
   subscribe(name: string, listener: (event: Event) => void): () => void {
-    const topic = this.#topics.get(name) ?? { listeners: new Set(), waiting: [] }
+    const topic = this.#topics.get(name) ?? { listeners: new Set(), waiting: [], isTelling: false }
     this.#topics.set(name, topic)
     topic.listeners.add(listener)
     return () => {
@@ -32,7 +34,9 @@ export class Hub<Event> {
     const topic = this.#topics.get(name)
     if (!topic) return
     topic.waiting.push(event)
-    if (topic.waiting.length === 1) setImmediate(() => this.#tell(topic, topic.listeners.values()))
+    if (topic.isTelling) return
+    topic.isTelling = true
+    setImmediate(() => this.#tell(topic, topic.listeners.values()))
   }
 
   /** Tells a slice: what is left of the listeners hears the first event that waits, then all of them the next. */
@@ -40,7 +44,10 @@ export class Hub<Event> {
     let rest = listeners
     for (let told = 0; told < SLICE; told++) {
       const [event] = topic.waiting
-      if (event === undefined) return
+      if (event === undefined) {
+        topic.isTelling = false
+        return
+      }
       const next = rest.next()
       if (next.done) {
         topic.waiting.shift()

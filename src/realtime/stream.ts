@@ -21,7 +21,8 @@ export async function openStream<Event extends Position & { readonly kind: strin
   after?: Position,
 ): Promise<Stream<Event, Snapshot>> {
   const stream = new Stream<Event, Snapshot>(() => log.read(groupId))
-  stream.onEnd(await log.subscribe(groupId, (event) => stream.hear(event)))
+  const [hear, lose] = [(event: Event) => stream.hear(event), (snapshot: Snapshot) => stream.lose(snapshot)]
+  stream.onEnd(await log.subscribe(groupId, hear, lose))
   try {
     stream.start(await log.read(groupId, after))
   } catch (error) {
@@ -45,19 +46,30 @@ class Messages extends Feed<FloorMessage> {
   }
 }
 
+/** The log can't be read now: it is tried again after this. */
+const RETRY_MS = 250
+
+/** What a log says where it lost events for good. */
+interface Lost<Snapshot> {
+  readonly lost: Snapshot
+}
+
 export class Stream<Event extends Position & { readonly kind: string }, Snapshot extends Position> extends Feed<
   Event | SnapshotItem<Snapshot>
 > {
   readonly #read: () => Promise<{ snapshot: Snapshot }>
   /** What has been told up to here; events before it are repeats. */
   #position: Position | null = null
-  /** Events that came while no snapshot was there to put them behind: at the start, and after an overflow. */
-  #held: Event[] = []
-  #state: 'STARTING' | 'LIVE' | 'OVERFLOWN' = 'STARTING'
+  /** What came while no snapshot was there to put it behind: at the start, and while this stream is behind. */
+  #held: (Event | Lost<Snapshot>)[] = []
+  #state: 'STARTING' | 'LIVE' | 'BEHIND' = 'STARTING'
+  #isReading = false
+  #retry: NodeJS.Timeout | undefined
 
   constructor(read: () => Promise<{ snapshot: Snapshot }>) {
     super()
     this.#read = read
+    this.onEnd(() => clearTimeout(this.#retry))
   }
 
   start({ missed, snapshot, gap }: { missed: readonly Event[]; snapshot: Snapshot; gap: boolean }): void {
@@ -71,30 +83,64 @@ export class Stream<Event extends Position & { readonly kind: string }, Snapshot
     else this.#hold(event)
   }
 
+  /** The log lost events for good; this is how things stand after them. */
+  lose(snapshot: Snapshot): void {
+    if (this.hasEnded) return
+    if (this.#state !== 'LIVE') {
+      // It stands for all that came before it.
+      this.#held = [{ lost: snapshot }]
+    } else if (this.#isTold(snapshot)) {
+      // Either this stream read more by itself already, or the log went back: only the log can say.
+      if (snapshot.sequence === this.#position?.sequence) return
+      this.#state = 'BEHIND'
+      void this.#readAnew()
+    } else this.#replace(snapshot)
+  }
+
   override async next() {
-    if (this.#state === 'OVERFLOWN' && this.items.length === 0) {
-      const { snapshot } = await this.#read()
-      if (this.#state === 'OVERFLOWN') this.#resume(snapshot, true)
-    }
+    if (this.#state === 'BEHIND' && this.items.length === 0) void this.#readAnew()
     return super.next()
+  }
+
+  /** Nobody waits for it: while the log can't be read, its reader waits as for any event, and the stream can end. */
+  async #readAnew() {
+    if (this.#isReading || this.hasEnded) return
+    this.#isReading = true
+    try {
+      const { snapshot } = await this.#read()
+      this.#isReading = false
+      if (!this.hasEnded) this.#resume(snapshot, true)
+    } catch {
+      // The engine is away, and has said so. What comes meanwhile is held, as behind any slow reader.
+      this.#isReading = false
+      if (!this.hasEnded) this.#retry = setTimeout(() => void this.#readAnew(), RETRY_MS)
+    }
   }
 
   #resume(snapshot: Snapshot, gap: boolean) {
     const held = this.#held
     this.#held = []
-    this.#position = snapshot
     this.#state = 'LIVE'
+    this.#tellSnapshot(snapshot, gap)
+    for (const one of held) {
+      if (!('lost' in one)) this.hear(one)
+      else if (!this.#isTold(one.lost)) this.lose(one.lost)
+    }
+  }
+
+  #tellSnapshot(snapshot: Snapshot, gap: boolean) {
+    this.#position = snapshot
     this.push({ kind: 'SNAPSHOT', snapshot, gap })
-    for (const event of held) this.hear(event)
+    if ('state' in snapshot && snapshot.state === 'CLOSED') this.end('GROUP_CLOSED')
   }
 
   #accept(event: Event) {
-    const told = this.#position
-    if (told && event.epoch === told.epoch && event.sequence <= told.sequence) return
+    // Of another epoch is only what was told before this stream read that it is over: a log says that it lost events before it tells of a new one.
+    if (event.epoch !== this.#position?.epoch || this.#isTold(event)) return
     if (this.items.length >= BUFFERED_ITEMS) {
       // The newest state is worth more than all the changes that led to it.
       this.items.length = 0
-      this.#state = 'OVERFLOWN'
+      this.#state = 'BEHIND'
       this.#hold(event)
       return
     }
@@ -102,6 +148,15 @@ export class Stream<Event extends Position & { readonly kind: string }, Snapshot
     this.push(event)
     // Nothing follows it, and everyone has heard it before the end.
     if (event.kind === 'CLOSED') this.end('GROUP_CLOSED')
+  }
+
+  #replace(snapshot: Snapshot) {
+    if (this.items.length >= BUFFERED_ITEMS) this.items.length = 0
+    this.#tellSnapshot(snapshot, true)
+  }
+
+  #isTold({ epoch, sequence }: Position): boolean {
+    return epoch === this.#position?.epoch && sequence <= this.#position.sequence
   }
 
   #hold(event: Event) {

@@ -56,12 +56,12 @@ export const eventFaults: readonly Fault[] = [
     rule: '15.1',
     name: 'snapshot before subscribe',
     file: STREAM,
-    find: `  stream.onEnd(await log.subscribe(groupId, (event) => stream.hear(event)))
+    find: `  stream.onEnd(await log.subscribe(groupId, hear, lose))
   try {
     stream.start(await log.read(groupId, after))
 `,
     replace: `  const read = await log.read(groupId, after)
-  stream.onEnd(await log.subscribe(groupId, (event) => stream.hear(event)))
+  stream.onEnd(await log.subscribe(groupId, hear, lose))
   try {
     stream.start(read)
 `,
@@ -70,8 +70,8 @@ export const eventFaults: readonly Fault[] = [
     rule: '15.1',
     name: 'what the snapshot has told is told again',
     file: STREAM,
-    find: '    if (told && event.epoch === told.epoch && event.sequence <= told.sequence) return\n',
-    replace: '',
+    find: 'if (event.epoch !== this.#position?.epoch || this.#isTold(event)) return',
+    replace: 'if (event.epoch !== this.#position?.epoch) return',
   },
   {
     rule: '15.1',
@@ -126,7 +126,7 @@ export const eventFaults: readonly Fault[] = [
     rule: '16.1',
     name: 'a slow reader is ended at once',
     file: STREAM,
-    find: "      this.#state = 'OVERFLOWN'\n",
+    find: "      this.items.length = 0\n      this.#state = 'BEHIND'\n",
     replace: "      this.end('SLOW_CONSUMER')\n",
   },
   {
@@ -147,7 +147,7 @@ export const eventFaults: readonly Fault[] = [
     rule: '16.3',
     name: 'readers are told within the press',
     file: HUB,
-    find: 'if (topic.waiting.length === 1) setImmediate(() => this.#tell(topic, topic.listeners.values()))',
-    replace: 'if (topic.waiting.length === 1) this.#tell(topic, topic.listeners.values())',
+    find: '    setImmediate(() => this.#tell(topic, topic.listeners.values()))\n',
+    replace: '    this.#tell(topic, topic.listeners.values())\n',
   },
 ]

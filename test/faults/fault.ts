@@ -11,7 +11,11 @@ export interface Fault {
   readonly tests?: readonly string[]
 }
 
-export const ENGINE_TESTS: readonly string[] = ['test/realtime']
+export const ENGINE_TESTS: readonly string[] = [
+  'test/realtime/memory.test.ts',
+  'test/realtime/stream.test.ts',
+  'test/realtime/decide.test.ts',
+]
 
 export const BURST_RULES = 'src/realtime/memory/burst-rules.ts'
 export const REQUEST_RULES = 'src/realtime/memory/request-rules.ts'

@@ -41,7 +41,7 @@ export const presenceFaults: readonly Fault[] = [
     rule: '23.1',
     name: 'presence outlives its lease',
     file: DEADLINES,
-    find: '  for (const [sessionId, device] of state.devices) consider(device.until, (t) => depart(t, sessionId))\n',
+    find: '  if (lapse) consider(lapse.until, (t) => depart(t, lapse.sessionId))\n',
     replace: '',
   },
   {

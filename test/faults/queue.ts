@@ -177,10 +177,10 @@ export const queueFaults: readonly Fault[] = [
     rule: '9.14',
     name: 'a lapse of presence ends the burst',
     file: DEADLINES,
-    find: 'consider(device.until, (t) => depart(t, sessionId))',
-    replace: `consider(device.until, (t) => {
-      depart(t, sessionId)
-      if (t.state.holder?.burst.sessionId === sessionId) endBurst(t, 'CONNECTION_LOST')
+    find: 'consider(lapse.until, (t) => depart(t, lapse.sessionId))',
+    replace: `consider(lapse.until, (t) => {
+      depart(t, lapse.sessionId)
+      if (t.state.holder?.burst.sessionId === lapse.sessionId) endBurst(t, 'CONNECTION_LOST')
     })`,
   },
 ]

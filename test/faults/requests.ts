@@ -97,9 +97,8 @@ export const requestFaults: readonly Fault[] = [
     rule: '4.14',
     name: 'requests are known by their id alone',
     file: REQUEST_RECORDS,
-    find: '(t: Transition, sessionId: SessionId, requestId: RequestId) => t.state.requests.get(sessionId)?.get(requestId)',
-    replace: `(t: Transition, _: SessionId, requestId: RequestId) =>
-  [...t.state.requests.values()].find((own) => own.has(requestId))?.get(requestId)`,
+    find: 't.state.requests.get(sessionId)?.get(requestId)\n',
+    replace: '[...t.state.requests.values()].find((own) => sessionId && own.has(requestId))?.get(requestId)\n',
   },
   {
     rule: '21.1',

@@ -1,6 +1,9 @@
 import { BURST_RULES, type Fault, MEMORY_ENGINE, PRESENCE_RULES, REQUEST_RULES, RIGHTS_RULES } from './fault.ts'
 
 /** Revoke, mute, eviction, lost rights, and a group that is deleted. */
+const EVICT_WAITERS =
+  '  for (const waiter of waiting(t.state)) if (isMeant(waiter.person.id, waiter.sessionId)) depart(t, waiter.sessionId)\n'
+
 export const rightsFaults: readonly Fault[] = [
   {
     rule: '11.1',
@@ -52,9 +55,8 @@ export const rightsFaults: readonly Fault[] = [
     rule: '12.1',
     name: 'an eviction looks at the holder alone: queue entry and presence stay',
     file: RIGHTS_RULES,
-    find: '  const { devices } = t.state\n',
-    replace:
-      '  if (!t.state.holder || !isMeant(t.state.holder.burst.speaker.id, t.state.holder.burst.sessionId)) return\n  const { devices } = t.state\n',
+    find: EVICT_WAITERS,
+    replace: `  if (!t.state.holder || !isMeant(t.state.holder.burst.speaker.id, t.state.holder.burst.sessionId)) return\n${EVICT_WAITERS}`,
   },
   {
     rule: '12.2',
@@ -74,9 +76,8 @@ export const rightsFaults: readonly Fault[] = [
     rule: '12.4',
     name: 'the floor falls to the other device of whom is evicted',
     file: RIGHTS_RULES,
-    find: '  const { devices } = t.state\n',
-    replace: `  const { devices } = t.state
-  const now = t.state.holder
+    find: EVICT_WAITERS,
+    replace: `${EVICT_WAITERS}  const now = t.state.holder
   if (now && isMeant(now.burst.speaker.id, now.burst.sessionId)) endBurst(t, reason)
 `,
   },

@@ -1,4 +1,13 @@
-import { ACCEPT_WITHIN_MS, LEASE_MS, LONGEST_GRACE_MS, PRESENCE_LEASE_MS, QUEUE_LIMIT_MS, warnBeforeMs } from '../engine.ts'
+import type { SessionId } from '../../ids.ts'
+import {
+  ACCEPT_WITHIN_MS,
+  LEASE_MS,
+  LONGEST_GRACE_MS,
+  PRESENCE_LEASE_MS,
+  QUEUE_LIMIT_MS,
+  VOICE_SESSION_IDLE_MS,
+  warnBeforeMs,
+} from '../engine.ts'
 import { closeVoiceSession, endBurst, warnOfLimit } from './burst-rules.ts'
 import { depart } from './presence-rules.ts'
 import { dismiss } from './queue-rules.ts'
@@ -26,10 +35,19 @@ export function nextDeadline(state: GroupState): Deadline | null {
     consider(holder.leaseUntil, (t) => endBurst(t, 'CONNECTION_LOST'))
   }
   for (const waiter of queue) consider(waiter.expiresAt, (t) => dismiss(t, waiter, 'RETRY_AFTER', t.now))
-  for (const [sessionId, device] of state.devices) consider(device.until, (t) => depart(t, sessionId))
+  const lapse = firstLapse(state.devices)
+  if (lapse) consider(lapse.until, (t) => depart(t, lapse.sessionId))
   consider(state.voiceSession?.closesAt ?? null, closeVoiceSession)
   consider(state.forgetAt, forget)
   return next
+}
+
+/** Of several at one instant by their names, so that every engine tells the same. */
+function firstLapse(devices: GroupState['devices']) {
+  let first: { readonly sessionId: SessionId; readonly until: number } | null = null
+  for (const [sessionId, { until }] of devices)
+    if (!first || until < first.until || (until === first.until && sessionId < first.sessionId)) first = { sessionId, until }
+  return first
 }
 
 /** Lets everything fall that is due, in the order in which it fell due. */
@@ -45,7 +63,7 @@ export function settle(t: Transition) {
 
 /** A clock that went back must not lengthen anything: no deadline lies further ahead than when it was just set. A mute is until an instant. */
 function clampToClock(t: Transition) {
-  const { holder, preemption, queue, devices } = t.state
+  const { holder, preemption, queue, devices, voiceSession } = t.state
   const longestWait = t.now + QUEUE_LIMIT_MS
   const clamped = (waiter: Waiter): Waiter => ({ ...waiter, expiresAt: Math.min(waiter.expiresAt, longestWait) })
   if (preemption && preemption.by.expiresAt > longestWait)
@@ -56,6 +74,8 @@ function clampToClock(t: Transition) {
     const startBy = holder.startBy && Math.min(holder.startBy, t.now + ACCEPT_WITHIN_MS)
     t.set({ holder: { ...holder, burst, startBy, leaseUntil: Math.min(holder.leaseUntil, t.now + LEASE_MS) } })
   }
+  if (voiceSession?.closesAt && voiceSession.closesAt > t.now + VOICE_SESSION_IDLE_MS)
+    t.set({ voiceSession: { ...voiceSession, closesAt: t.now + VOICE_SESSION_IDLE_MS } })
   for (const [sessionId, device] of devices)
     if (device.until > t.now + PRESENCE_LEASE_MS)
       t.set({ devices: mapWith(t.state.devices, sessionId, { ...device, until: t.now + PRESENCE_LEASE_MS }) })

@@ -39,7 +39,7 @@ export class MemoryEngine implements RealtimeEngine {
   readonly #floorHub: Hub<FloorEvent>
   readonly #presenceHub: Hub<PresenceEvent>
   readonly #messageHub: Hub<FloorMessage>
-  readonly #recorders = new Set<(entry: RecordEntry) => void>()
+  readonly #recorders = new Set<(entry: RecordEntry) => unknown>()
   readonly floorLog: EventLog<FloorEvent, Floor>
   readonly presenceLog: EventLog<PresenceEvent, Presence>
 
@@ -96,6 +96,10 @@ export class MemoryEngine implements RealtimeEngine {
     this.#recorders.add(listener)
     return () => this.#recorders.delete(listener)
   }
+
+  /** The listeners have had everything already. */
+  recorded: RealtimeEngine['recorded'] = async () => {}
+  answers: RealtimeEngine['answers'] = async () => true
 
   async [Symbol.asyncDispose]() {
     for (const group of this.#groups.values()) group.callOff()

@@ -3,7 +3,10 @@ import { PRESS_BURST, REMEMBER_MS } from '../engine.ts'
 import type { RequestRecord } from './state.ts'
 import { mapWith, type Transition } from './transition.ts'
 
-export const recordOf = (t: Transition, sessionId: SessionId, requestId: RequestId) => t.state.requests.get(sessionId)?.get(requestId)
+export function recordOf(t: Transition, sessionId: SessionId, requestId: RequestId): RequestRecord | undefined {
+  const record = t.state.requests.get(sessionId)?.get(requestId)
+  return record && 'forgetAt' in record && record.forgetAt <= t.now ? undefined : record
+}
 
 export const forgetAt = (t: Transition) => t.now + REMEMBER_MS
 

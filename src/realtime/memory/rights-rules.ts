@@ -4,7 +4,7 @@ import type { Person, TalkBurstEndReason } from '../events.ts'
 import { clearHolder, closeVoiceSession, endBurst, shortenLease } from './burst-rules.ts'
 import { depart, shortenPresence } from './presence-rules.ts'
 import { dismiss, refuse } from './queue-rules.ts'
-import { waiting } from './state.ts'
+import { inOrder, waiting } from './state.ts'
 import { mapWith, type Transition } from './transition.ts'
 
 /** What ends floor, queue entry and presence together, or takes the right to talk. */
@@ -23,9 +23,8 @@ export function connectionClosed(t: Transition, { sessionId, connectionId }: { s
 /** Waiters go before the burst, or the floor would fall to somebody who has just lost it. */
 export function evict(t: Transition, { userId, sessionId, reason }: Evict) {
   const isMeant = (user: string, session: string) => user === userId && (sessionId === undefined || session === sessionId)
-  const { devices } = t.state
   for (const waiter of waiting(t.state)) if (isMeant(waiter.person.id, waiter.sessionId)) depart(t, waiter.sessionId)
-  for (const [session, device] of devices) if (isMeant(device.person.id, session)) depart(t, session)
+  for (const [session, device] of inOrder(t.state.devices)) if (isMeant(device.person.id, session)) depart(t, session)
   const { holder } = t.state
   if (holder && isMeant(holder.burst.speaker.id, holder.burst.sessionId)) endBurst(t, reason)
 }
@@ -59,7 +58,7 @@ export function closeGroup(t: Transition) {
   for (const waiter of waiting(t.state)) refuse(t, waiter, 'GROUP_CLOSED')
   t.set({ preemption: null, queue: [] })
   closeVoiceSession(t)
-  for (const sessionId of t.state.devices.keys()) depart(t, sessionId)
+  for (const [sessionId] of inOrder(t.state.devices)) depart(t, sessionId)
   t.set({ closed: true, mutedUntil: new Map() })
   t.tellFloor('CLOSED', ended)
 }

@@ -1,5 +1,16 @@
 import type { BurstId, ConnectionId, GroupId, RequestId, SessionId, UserId, VoiceSessionId } from '../../ids.ts'
-import type { Burst, Floor, FloorDenyReason, FloorPriority, GroupName, Person, Presence, PresentMember, VoiceSession } from '../events.ts'
+import {
+  type Burst,
+  byArrival,
+  type Floor,
+  type FloorDenyReason,
+  type FloorPriority,
+  type GroupName,
+  type Person,
+  type Presence,
+  type PresentMember,
+  type VoiceSession,
+} from '../events.ts'
 
 /** What is known of a past or present floor request, so that its repeat changes nothing. */
 export type RequestRecord =
@@ -135,13 +146,17 @@ export function presentMember(devices: GroupState['devices'], userId: UserId): P
   return first && { person: first.person, devices: own.length, since: Math.min(...own.map((device) => device.since)) }
 }
 
+/** Devices in the order of their names, so that every engine tells the same of several at one instant. */
+export const inOrder = (devices: GroupState['devices']) => [...devices].toSorted(([one], [other]) => (one < other ? -1 : 1))
+
 export const presenceOf = (state: GroupState): Presence => ({
   groupId: state.groupId,
   epoch: state.epoch,
   sequence: state.presenceSequence,
   everyone: presentUsers(state)
     .map((userId) => presentMember(state.devices, userId))
-    .filter((member) => member !== undefined),
+    .filter((member) => member !== undefined)
+    .toSorted(byArrival),
 })
 
 const presentUsers = (state: GroupState) => [...new Set([...state.devices.values()].map((device) => device.person.id))]
