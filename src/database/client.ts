@@ -15,7 +15,15 @@ export interface OpenDatabase extends AsyncDisposable {
 }
 
 export function openDatabase(url: string, log: Logger): OpenDatabase {
-  const pool = new pg.Pool({ connectionString: url, max: 10, connectionTimeoutMillis: 3_000, options: SESSION_OPTIONS })
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 10,
+    connectionTimeoutMillis: 3_000,
+    // The server's own limit cannot be told over a connection that is half open.
+    query_timeout: 6_000,
+    keepAlive: true,
+    options: SESSION_OPTIONS,
+  })
   let closing = false
   pool.on('error', (err) => {
     // The pool does not wait for the last connections to be gone, and the database may end before them.

@@ -120,6 +120,20 @@ test('a burst that has ended says why, and does not end before it starts', async
   expect(await refusal('SpeakerHistory', backwards)).toBe('speaker_history_end_after_start')
 })
 
+test.each([
+  ['USER', ['userId']],
+  ['GROUP', ['groupId']],
+  ['MEMBER', ['userId', 'groupId']],
+  ['SESSION', ['userId', 'sessionId']],
+])('a change of kind %s names %s and nothing else', async (kind, named) => {
+  const told = (columns: readonly string[]) =>
+    refusal('Change', { id: 1, kind, ...Object.fromEntries(columns.map((column) => [column, randomUUID()])) })
+  expect(await told(named)).toBeUndefined()
+  for (const missing of named) expect(await told(named.filter((column) => column !== missing))).toBe('change_names_its_fact')
+  for (const more of ['userId', 'groupId', 'sessionId'].filter((column) => !named.includes(column)))
+    expect(await told([...named, more])).toBe('change_names_its_fact')
+})
+
 test('a session that says nothing about its time zone is in UTC, whatever the server is in', async () => {
   const superuser = new URL(postgres.url)
   superuser.username = 'postgres'

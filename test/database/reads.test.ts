@@ -84,7 +84,7 @@ async function fillRecord(db: ReturnType<typeof openDatabase>['db'], groupId: st
   await db.speakerHistory.createMany({ data: bursts })
 }
 
-/** What one operation over HTTP answers, and every statement that it sends. */
+/** What one operation over HTTP answers, and every statement that it sends: all but what is looked for now and then, whatever is asked. */
 async function statementsOf<Result>(query: string, variables: object = {}): Promise<{ data: Result; statements: string[] }> {
   const statements: string[] = []
   const send = pg.Client.prototype.query
@@ -94,7 +94,8 @@ async function statementsOf<Result>(query: string, variables: object = {}): Prom
     return Reflect.apply(send, this, args) as never
   })
   try {
-    return { data: await admin.get(new TypedDocumentString<Result, object>(query), variables), statements }
+    const data = await admin.get(new TypedDocumentString<Result, object>(query), variables)
+    return { data, statements: statements.filter((sql) => !sql.includes('"Change"')) }
   } finally {
     spy.mockRestore()
   }

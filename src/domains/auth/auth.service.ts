@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { append } from '../../database/change-log.ts'
 import type { Database } from '../../database/client.ts'
 import { badInput, Refusal } from '../../errors.ts'
 import { newId, type SessionId, type UserId } from '../../ids.ts'
@@ -6,9 +7,11 @@ import { name } from '../../input.ts'
 import type { Asker } from '../../realtime/engine.ts'
 import { type Outcome, refused } from '../outcome.ts'
 import type { AccessTokens } from './access-tokens.ts'
+import type { UserStanding } from './facts.ts'
 import { hashPassword, LONGEST_PASSWORD, verifyPassword, weakness } from './passwords.ts'
-import type { SignOut } from './sign-out.ts'
-import type { Standing, UserStanding } from './standing.ts'
+import type { Rights } from './rights.ts'
+import { endSessions } from './sign-out.ts'
+import type { Standing } from './standing.ts'
 
 /** A device that proved who it is. */
 export interface Viewer extends UserStanding {
@@ -31,8 +34,8 @@ const SESSION_LIFETIME_MS = 30 * 24 * 60 * 60_000
 export interface AuthDeps {
   readonly db: Database
   readonly standing: Standing
+  readonly rights: Rights
   readonly accessTokens: AccessTokens
-  readonly signOut: SignOut
   /** Whether the demo password opens anything here. */
   readonly demo: boolean
 }
@@ -63,11 +66,22 @@ export class AuthService {
     return this.viewerOfSession(sessionId)
   }
 
-  /** The same for a socket, which proved its session when it was opened. */
-  viewerOfSession(sessionId: SessionId): Viewer {
+  /** The same for a socket, which proved its session when it was opened. At once for a session that is known here. */
+  viewerOfSession(sessionId: SessionId): Viewer | Promise<Viewer> {
+    return this.#known(sessionId) ?? this.#learnOf(sessionId)
+  }
+
+  #known(sessionId: SessionId): Viewer | null {
     const user = this.#deps.standing.sessionUser(sessionId)
-    if (!user) throw new Refusal('SESSION_REVOKED')
-    return { ...user, sessionId }
+    return user ? { ...user, sessionId } : null
+  }
+
+  /** It may have signed in elsewhere a moment ago. While that cannot be found out nobody is told to forget the tokens. */
+  async #learnOf(sessionId: SessionId): Promise<Viewer> {
+    const isUpToDate = await this.#deps.standing.isUpToDate()
+    const viewer = this.#known(sessionId)
+    if (viewer) return viewer
+    throw new Refusal(isUpToDate ? 'SESSION_REVOKED' : 'SERVICE_UNAVAILABLE')
   }
 
   isSignedIn(sessionId: SessionId): boolean {
@@ -76,7 +90,6 @@ export class AuthService {
 
   /** Gives the next pair of tokens for a refresh token, which is used up by that. */
   async refreshSession(refreshToken: string): Promise<SignIn> {
-    const { db, standing } = this.#deps
     const next = newRefreshToken()
     const used = {
       refreshTokenHash: hashOf(refreshToken),
@@ -84,53 +97,59 @@ export class AuthService {
       expiresAt: { gt: new Date() },
       user: { disabledAt: null, deletedAt: null },
     }
-    const [session] = await db.session.updateManyAndReturn({
-      where: used,
-      data: { refreshTokenHash: next.hash, lastUsedAt: new Date(), expiresAt: sessionEnd() },
-      select: { id: true, userId: true },
+    const { userId, sessionId } = await this.#deps.rights.change(async (tx) => {
+      const [session] = await tx.session.updateManyAndReturn({
+        where: used,
+        data: { refreshTokenHash: next.hash, lastUsedAt: new Date(), expiresAt: sessionEnd() },
+        select: { id: true, userId: true },
+      })
+      if (!session) throw new Refusal('INVALID_REFRESH_TOKEN')
+      const whose = { userId: session.userId as UserId, sessionId: session.id as SessionId }
+      await append(tx, [{ kind: 'SESSION', ...whose }], { owed: false })
+      return whose
     })
-    if (!session) throw new Refusal('INVALID_REFRESH_TOKEN')
-    await standing.sessionChanged(session.id as SessionId)
-    return this.#signIn(session.userId as UserId, session.id as SessionId, next.token)
+    return this.#signIn(userId, sessionId, next.token)
   }
 
   /** Signs out one of one's own devices; another's does not exist for oneself. */
   async revokeSession(viewer: Viewer, sessionId: SessionId): Promise<void> {
-    const ended = await this.#deps.signOut.end(viewer.id, { only: sessionId })
+    const ended = await this.#deps.rights.change((tx) => endSessions(tx, viewer.id, { only: sessionId }))
     if (ended === 0) throw new Refusal('NOT_FOUND', { field: ['input', 'sessionId'] })
   }
 
   async revokeOtherSessions(viewer: Viewer): Promise<number> {
-    return this.#deps.signOut.end(viewer.id, { except: viewer.sessionId })
+    return this.#deps.rights.change((tx) => endSessions(tx, viewer.id, { except: viewer.sessionId }))
   }
 
   /** Whoever knew the old password is signed out, but for this device. */
   async changePassword(viewer: Viewer, current: string, next: string): Promise<Outcome<UserId>> {
-    const { db, signOut } = this.#deps
+    const { db, rights } = this.#deps
     const { passwordHash } = await db.user.findUniqueOrThrow({ where: { id: viewer.id }, select: { passwordHash: true } })
     if (current.length > LONGEST_PASSWORD || !(await verifyPassword(current, passwordHash)))
       throw new Refusal('INVALID_CREDENTIALS', { sentence: 'The current password is wrong.', field: ['input', 'currentPassword'] })
     const weak = weakness(next)
     if (weak) return refused('WEAK_PASSWORD', ['input', 'newPassword'], weak)
     const hashed = await hashPassword(next)
-    const { count } = await db.user.updateMany({ where: { id: viewer.id, passwordHash }, data: { passwordHash: hashed } })
-    if (count === 0) throw new Refusal('INVALID_CREDENTIALS', { sentence: 'The password was changed meanwhile.' })
-    await signOut.end(viewer.id, { except: viewer.sessionId })
-    return { done: viewer.id, userErrors: [] }
+    return rights.change(async (tx) => {
+      const { count } = await tx.user.updateMany({ where: { id: viewer.id, passwordHash }, data: { passwordHash: hashed } })
+      if (count === 0) throw new Refusal('INVALID_CREDENTIALS', { sentence: 'The password was changed meanwhile.' })
+      await endSessions(tx, viewer.id, { except: viewer.sessionId })
+      return { done: viewer.id, userErrors: [] }
+    })
   }
 
   /** Only if the account is still what the password was checked against: it may have been disabled, or its password replaced, meanwhile. */
   async #openSession(userId: UserId, passwordHash: string, deviceName: string): Promise<SignIn> {
     const id = newId<SessionId>()
     const refresh = newRefreshToken()
-    await this.#deps.db.$transaction(async (tx) => {
+    await this.#deps.rights.change(async (tx) => {
       const unchanged = await tx.$queryRaw<unknown[]>`
         SELECT 1 FROM "User" WHERE "id" = ${userId}::uuid AND "passwordHash" = ${passwordHash}
           AND "disabledAt" IS NULL AND "deletedAt" IS NULL FOR SHARE`
       if (unchanged.length === 0) throw new Refusal('INVALID_CREDENTIALS')
       await tx.session.create({ data: { id, userId, deviceName, refreshTokenHash: refresh.hash, expiresAt: sessionEnd() } })
+      await append(tx, [{ kind: 'SESSION', userId, sessionId: id }], { owed: false })
     })
-    await this.#deps.standing.sessionChanged(id)
     return this.#signIn(userId, id, refresh.token)
   }
 

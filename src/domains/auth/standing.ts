@@ -1,59 +1,28 @@
-import pLimit from 'p-limit'
+import { coalesced } from '../../coalesced.ts'
+import { type Change, type LogPosition, readChanges } from '../../database/change-log.ts'
 import type { Database } from '../../database/client.ts'
 import type { GroupId, SessionId, UserId } from '../../ids.ts'
-import type { Logger } from '../../logger.ts'
-import type { FloorPriority } from '../../realtime/events.ts'
+import { type GroupStanding, readGroups, readSessions, readUsers, type SessionStanding, type UserStanding, type Which } from './facts.ts'
 
-export interface UserStanding {
-  readonly id: UserId
-  readonly username: string
-  readonly displayName: string
-  readonly systemRole: 'ADMIN' | 'USER'
-}
-
-export interface MemberStanding {
-  readonly role: 'GROUP_MANAGER' | 'MEMBER'
-  readonly canTalk: boolean
-  readonly priority: FloorPriority
-}
-
-export interface GroupStanding {
-  readonly id: GroupId
-  readonly name: string
-  readonly talkLimitMs: number
-  readonly queueCapacity: number
-  readonly preemptGraceMs: number
-  readonly members: ReadonlyMap<UserId, MemberStanding>
-}
-
-export interface StandingDeps {
-  readonly db: Database
-  readonly log: Logger
-  /** Called after every change that was read: open streams and sockets follow it. */
-  readonly onChange: () => void
-}
-
-const RETRY_MS = 500
+/** So many changes at once, and reading everything is the shorter way. */
+const MOST_NAMED = 5_000
+/** How long somebody waits for a reading; the database may be away for minutes. */
+const WAIT_MS = 2_000
 
 /**
- * What a press needs to know of people, groups and devices, in memory: who is not deleted, not disabled, not signed out. Read whole at start;
- * whoever changes one of these facts in the database says so here after the commit, and it is read anew.
+ * What a press needs to know of people, groups and devices, in memory: who is not deleted, not disabled, not signed out. Read whole at first;
+ * then whoever changes one of these facts, in this process or another, says so in the log of changes, and it is read anew.
  */
-export class Standing implements Disposable {
+export class Standing {
   readonly #db: Database
-  readonly #log: Logger
-  readonly #onChange: () => void
-  readonly #users = new Map<UserId, UserStanding>()
-  readonly #groups = new Map<GroupId, GroupStanding>()
-  readonly #sessions = new Map<SessionId, { readonly id: SessionId; readonly userId: UserId; readonly expiresAt: number }>()
-  /** One after the other: a reading that began before a commit must not overwrite one that began after it. */
-  readonly #readings = pLimit(1)
-  readonly #retries = new Set<NodeJS.Timeout>()
+  #users = new Map<UserId, UserStanding>()
+  #groups = new Map<GroupId, GroupStanding>()
+  #sessions = new Map<SessionId, SessionStanding>()
+  #position: LogPosition | null = null
+  readonly #followers = new Set<(changes: readonly Change[]) => void>()
 
-  constructor({ db, log, onChange }: StandingDeps) {
+  constructor({ db }: { readonly db: Database }) {
     this.#db = db
-    this.#log = log
-    this.#onChange = onChange
   }
 
   user(userId: UserId): UserStanding | undefined {
@@ -70,83 +39,92 @@ export class Standing implements Disposable {
     return session && session.expiresAt > Date.now() ? this.#users.get(session.userId) : undefined
   }
 
-  async load(): Promise<void> {
-    await this.#readings(async () => {
-      await Promise.all([this.#readUsers({}), this.#readGroups({}), this.#readSessions({})])
+  /** Tells what changed, once for each reading that found something. Facts are new by then. */
+  follow(follower: (changes: readonly Change[]) => void): () => void {
+    this.#followers.add(follower)
+    return () => this.#followers.delete(follower)
+  }
+
+  /**
+   * Reads what changed, at first everything. One reading after the other, as one that began before a commit must not overwrite one that began
+   * after it; all who ask meanwhile share the next, so that who asks often does not keep the database busy. Rejects when it is away.
+   */
+  readonly catchUp: () => Promise<void> = coalesced(() => this.#read())
+
+  /** Whether everything committed until now is known. False: the database did not answer in time. */
+  async isUpToDate(): Promise<boolean> {
+    const reading = this.catchUp().then(
+      () => true,
+      // Whoever polls says so in the log.
+      () => false,
+    )
+    let timer: NodeJS.Timeout | undefined
+    const silence = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), WAIT_MS)
     })
-  }
-
-  userChanged(id: UserId): Promise<void> {
-    return this.#readAgain(() => this.#readUsers({ id }))
-  }
-
-  groupChanged(id: GroupId): Promise<void> {
-    return this.#readAgain(() => this.#readGroups({ id }))
-  }
-
-  sessionChanged(id: SessionId): Promise<void> {
-    return this.#readAgain(() => this.#readSessions({ id }))
-  }
-
-  [Symbol.dispose]() {
-    for (const retry of this.#retries) clearTimeout(retry)
-    this.#retries.clear()
-  }
-
-  /** What was committed is true, even if reading it fails just now: it is then read again until it succeeds. */
-  async #readAgain(read: () => Promise<void>): Promise<void> {
     try {
-      await this.#readings(read)
-      this.#onChange()
-    } catch (error) {
-      this.#log.error({ err: error }, 'a changed fact could not be read, trying again')
-      const retry = setTimeout(() => {
-        this.#retries.delete(retry)
-        void this.#readAgain(read)
-      }, RETRY_MS)
-      this.#retries.add(retry)
+      return await Promise.race([reading, silence])
+    } finally {
+      clearTimeout(timer)
     }
   }
 
-  async #readUsers(where: { id?: UserId }): Promise<void> {
-    const users = await this.#db.user.findMany({
-      where: { ...where, deletedAt: null, disabledAt: null },
-      select: { id: true, username: true, displayName: true, systemRole: true },
-    })
-    replace(this.#users, where.id, users as UserStanding[])
+  async #read(): Promise<void> {
+    // The log first: what is committed from here on is found by the next reading.
+    const { changes, position } = await readChanges(this.#db, this.#position)
+    const isShort = changes !== null && changes.length <= MOST_NAMED
+    const told = isShort ? changes : this.#everythingKnown()
+    if (isShort) await this.#readAgain(changes)
+    else await this.#readAll()
+    // Not before the facts are there, or they would be passed over when reading them fails.
+    this.#position = position
+    if (told.length === 0) return
+    for (const follower of this.#followers) follower(told)
   }
 
-  async #readGroups(where: { id?: GroupId }): Promise<void> {
-    const members = { where: { deletedAt: null }, select: { userId: true, role: true, canTalk: true, priority: true } }
-    const groups = await this.#db.group.findMany({
-      where: { ...where, deletedAt: null },
-      select: { id: true, name: true, talkLimitMs: true, queueCapacity: true, preemptGraceMs: true, members },
-    })
-    const standings = groups.map((group) => ({
-      ...group,
-      id: group.id as GroupId,
-      members: new Map(group.members.map(({ userId, ...member }) => [userId as UserId, member])),
-    }))
-    replace(this.#groups, where.id, standings)
+  async #readAll(): Promise<void> {
+    const [users, groups, sessions] = await Promise.all([readUsers(this.#db, {}), readGroups(this.#db, {}), readSessions(this.#db, {})])
+    this.#users = users
+    this.#groups = groups
+    this.#sessions = sessions
   }
 
-  async #readSessions(where: { id?: SessionId }): Promise<void> {
-    const sessions = await this.#db.session.findMany({
-      where: { ...where, revokedAt: null, expiresAt: { gt: new Date() } },
-      select: { id: true, userId: true, expiresAt: true },
-    })
-    const standings = sessions.map(({ id, userId, expiresAt }) => ({
-      id: id as SessionId,
-      userId: userId as UserId,
-      expiresAt: expiresAt.getTime(),
-    }))
-    replace(this.#sessions, where.id, standings)
+  async #readAgain(changes: readonly Change[]): Promise<void> {
+    const userIds = new Set(changes.flatMap((change) => (change.kind === 'USER' ? [change.userId] : [])))
+    const groupIds = new Set(changes.flatMap((change) => ('groupId' in change ? [change.groupId] : [])))
+    const sessionIds = new Set(changes.flatMap((change) => (change.kind === 'SESSION' ? [change.sessionId] : [])))
+    const [users, groups, sessions] = await Promise.all([
+      named(userIds, (where) => readUsers(this.#db, where)),
+      named(groupIds, (where) => readGroups(this.#db, where)),
+      named(sessionIds, (where) => readSessions(this.#db, where)),
+    ])
+    replace(this.#users, userIds, users)
+    replace(this.#groups, groupIds, groups)
+    replace(this.#sessions, sessionIds, sessions)
+  }
+
+  /** For followers, when it is not known which of it changed. */
+  #everythingKnown(): Change[] {
+    const users = [...this.#users.keys()].map((userId) => ({ kind: 'USER' as const, userId }))
+    const groups = [...this.#groups.keys()].map((groupId) => ({ kind: 'GROUP' as const, groupId }))
+    const members = [...this.#groups.values()].flatMap(({ id: groupId, members }) =>
+      [...members.keys()].map((userId) => ({ kind: 'MEMBER' as const, groupId, userId })),
+    )
+    const sessions = [...this.#sessions.values()].filter(({ id }) => this.sessionUser(id))
+    return [...users, ...groups, ...members, ...sessions.map(({ id, userId }) => ({ kind: 'SESSION' as const, userId, sessionId: id }))]
   }
 }
 
-/** Puts what was read in place of what was known: of one id, or of all. */
-function replace<Id extends string, Fact extends { readonly id: Id }>(known: Map<Id, Fact>, id: Id | undefined, read: readonly Fact[]) {
-  if (id === undefined) known.clear()
-  else known.delete(id)
-  for (const fact of read) known.set(fact.id, fact)
+/** Reads those facts alone, and nothing where none is named. */
+async function named<Id extends string, Fact>(
+  ids: ReadonlySet<Id>,
+  read: (where: Which<Id>) => Promise<Map<Id, Fact>>,
+): Promise<Map<Id, Fact>> {
+  return ids.size === 0 ? new Map<Id, Fact>() : read({ id: { in: [...ids] } })
+}
+
+/** Puts what was read of these in place of what was known of them. */
+function replace<Id extends string, Fact>(known: Map<Id, Fact>, ids: ReadonlySet<Id>, read: ReadonlyMap<Id, Fact>) {
+  for (const id of ids) known.delete(id)
+  for (const [id, fact] of read) known.set(id, fact)
 }

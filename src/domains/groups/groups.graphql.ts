@@ -106,8 +106,8 @@ builder.queryField('group', (t) =>
     nullable: true,
     description: 'One group. Its members and admins may ask; for all others it is NOT_FOUND.',
     args: { id: t.arg.id({ required: true, description: "The group's id." }) },
-    resolve: (query, _root, args, { db, groups, viewer }) => {
-      const { group } = groups.visible(viewer, fromGlobalId('Group', args.id))
+    resolve: async (query, _root, args, { db, groups, viewer }) => {
+      const { group } = await groups.visible(viewer, fromGlobalId('Group', args.id))
       return db.group.findUnique({ ...query, where: { id: group.id } })
     },
   }),

@@ -1,14 +1,15 @@
-import type { Database } from '../../database/client.ts'
+import { append, type Change } from '../../database/change-log.ts'
 import { lockGroup, lockMember, lockUsers } from '../../database/locks.ts'
 import { violates } from '../../database/violations.ts'
 import { Refusal, type RefusalCode } from '../../errors.ts'
 import { type GroupId, type MemberId, newId, type SessionId, type UserId } from '../../ids.ts'
 import { idList, name, text } from '../../input.ts'
-import type { RealtimeEngine } from '../../realtime/engine.ts'
 import type { FloorPriority } from '../../realtime/events.ts'
 import { searchTextOf } from '../../search.ts'
 import type { Viewer } from '../auth/auth.service.ts'
-import type { GroupStanding, MemberStanding, Standing } from '../auth/standing.ts'
+import type { GroupStanding, MemberStanding } from '../auth/facts.ts'
+import type { Rights } from '../auth/rights.ts'
+import type { Standing } from '../auth/standing.ts'
 import { done, type Outcome, refused, type UserError } from '../outcome.ts'
 
 export interface NewGroup {
@@ -42,10 +43,15 @@ export interface MemberRights {
   readonly priority?: FloorPriority | undefined
 }
 
+/** A group for one who sees it, and as what. */
+interface Seen {
+  readonly group: GroupStanding
+  readonly member: MemberStanding | undefined
+}
+
 export interface GroupsDeps {
-  readonly db: Database
   readonly standing: Standing
-  readonly engine: RealtimeEngine
+  readonly rights: Rights
 }
 
 const ALLOWED = {
@@ -62,11 +68,8 @@ export class GroupsService {
   }
 
   /** The group if the viewer may see it: its members, and admins. For all others it does not exist. */
-  visible(viewer: Viewer, groupId: GroupId): { group: GroupStanding; member: MemberStanding | undefined } {
-    const group = this.#deps.standing.group(groupId)
-    const member = group?.members.get(viewer.id)
-    if (!group || (!member && viewer.systemRole !== 'ADMIN')) throw new Refusal('NOT_FOUND')
-    return { group, member }
+  visible(viewer: Viewer, groupId: GroupId): Promise<Seen> {
+    return this.#seenAs(viewer, groupId, () => true)
   }
 
   /** Why a session may not watch a group any more, as things stand now; null while it may. */
@@ -80,14 +83,50 @@ export class GroupsService {
   }
 
   /** The group if the viewer belongs to it. An admin who only sees it is FORBIDDEN. */
-  own(viewer: Viewer, groupId: GroupId): { group: GroupStanding; member: MemberStanding } {
-    const { group, member } = this.visible(viewer, groupId)
+  async own(viewer: Viewer, groupId: GroupId): Promise<{ group: GroupStanding; member: MemberStanding }> {
+    const { group, member } = await this.#seenAs(viewer, groupId, ({ member }) => member !== undefined)
     if (!member) throw new Refusal('FORBIDDEN', { sentence: 'Only members join and talk.' })
     return { group, member }
   }
 
+  /** The group if the viewer has the say in it: its manager, and admins. */
+  async managed(viewer: Viewer, groupId: GroupId): Promise<Seen> {
+    const mayManage = ({ member }: Seen) => member?.role === 'GROUP_MANAGER' || this.#isAdmin(viewer)
+    const seen = await this.#seenAs(viewer, groupId, mayManage)
+    if (!mayManage(seen)) throw new Refusal('FORBIDDEN')
+    return seen
+  }
+
+  async hasMember(groupId: GroupId, userId: UserId): Promise<boolean> {
+    const isMember = () => this.#deps.standing.group(groupId)?.members.has(userId) ?? false
+    if (isMember()) return true
+    await this.#deps.standing.isUpToDate()
+    return isMember()
+  }
+
+  #isAdmin({ id }: Viewer): boolean {
+    return this.#deps.standing.user(id)?.systemRole === 'ADMIN'
+  }
+
+  #see(viewer: Viewer, groupId: GroupId): Seen | null {
+    const group = this.#deps.standing.group(groupId)
+    const member = group?.members.get(viewer.id)
+    return group && (member || this.#isAdmin(viewer)) ? { group, member } : null
+  }
+
+  /** What is seen at once if that is enough, else as things stand when what changed has been read; then it is the last word. */
+  async #seenAs(viewer: Viewer, groupId: GroupId, isEnough: (seen: Seen) => boolean): Promise<Seen> {
+    const known = this.#see(viewer, groupId)
+    if (known && isEnough(known)) return known
+    // The right may have been given elsewhere a moment ago. It takes as long for a group that does not exist. If the database is away, what is
+    // known counts.
+    await this.#deps.standing.isUpToDate()
+    const seen = this.#see(viewer, groupId)
+    if (!seen) throw new Refusal('NOT_FOUND')
+    return seen
+  }
+
   async createGroup(input: NewGroup): Promise<Outcome<GroupId>> {
-    const { db, standing } = this.#deps
     const groupName = name(input.name, ['input', 'name'])
     const description = input.description === null ? null : text(input.description, ['input', 'description'])
     const memberIds = new Set(idList(input.memberIds, ['input', 'memberIds']))
@@ -95,123 +134,110 @@ export class GroupsService {
     const invalid = invalidSetting(input.settings)
     if (invalid) return invalid
     const id = newId<GroupId>()
-    const outcome = await db.$transaction(async (tx) => {
+    return this.#deps.rights.change(async (tx) => {
       const users = await lockUsers(tx, [input.managerId, ...memberIds])
       if (users.get(input.managerId)?.disabled) return disabledManager
       const create = [{ ...newMember(input.managerId), role: 'GROUP_MANAGER' as const }, ...[...memberIds].map(newMember)]
       const data = { id, name: groupName, description, searchText: searchTextOf(groupName), ...given(input.settings), members: { create } }
       await tx.group.create({ data })
+      await append(tx, [{ kind: 'GROUP', groupId: id }], { owed: false })
       return done(id)
     })
-    await standing.groupChanged(id)
-    return outcome
   }
 
   /** Takes effect with the next press; a burst that runs keeps the limit it began with. */
   async updateGroup({ groupId, settings, ...change }: GroupChange): Promise<Outcome<GroupId>> {
-    this.#mustBeActive(groupId)
     const newName = change.name === undefined ? undefined : name(change.name, ['input', 'name'])
     const description = change.description ? text(change.description, ['input', 'description']) : change.description
-    const invalid = invalidSetting(settings)
-    if (invalid) return invalid
     const searchText = newName === undefined ? undefined : searchTextOf(newName)
     const data = given({ ...settings, name: newName, description, searchText })
-    const { count } = await this.#deps.db.group.updateMany({ where: { id: groupId, deletedAt: null }, data })
-    if (count === 0) throw new Refusal('NOT_FOUND', { field: ['input', 'groupId'] })
-    await this.#deps.standing.groupChanged(groupId)
-    return done(groupId)
-  }
-
-  hasMember(groupId: GroupId, userId: UserId): boolean {
-    return this.#deps.standing.group(groupId)?.members.has(userId) ?? false
+    return this.#deps.rights.change(async (tx) => {
+      await lockGroup(tx, groupId)
+      const invalid = invalidSetting(settings)
+      if (invalid) return invalid
+      await tx.group.update({ where: { id: groupId }, data })
+      await append(tx, [{ kind: 'GROUP', groupId }], { owed: false })
+      return done(groupId)
+    })
   }
 
   /** Makes a group invisible everywhere and ends what happens in it; its history stays. */
   async deleteGroup(groupId: GroupId): Promise<Outcome<GroupId>> {
-    const { db, standing, engine } = this.#deps
-    const { count } = await db.group.updateMany({ where: { id: groupId, deletedAt: null }, data: { deletedAt: new Date() } })
-    if (count === 0) throw groupNotFound()
-    try {
-      // Before the group is unknown here, so that who watches hears CLOSED before the stream ends.
-      await engine.closeGroup(groupId)
-    } finally {
-      await standing.groupChanged(groupId)
-    }
-    return done(groupId)
+    return this.#deps.rights.change(async (tx) => {
+      await lockGroup(tx, groupId)
+      await tx.group.update({ where: { id: groupId }, data: { deletedAt: new Date() } })
+      await append(tx, [{ kind: 'GROUP', groupId }], { owed: true })
+      return done(groupId)
+    })
   }
 
   /** Hands a group over: the former manager becomes a member, in one transaction. A burst that runs keeps its rank. */
   async assignGroupManager({ groupId, userId }: { groupId: GroupId; userId: UserId }): Promise<Outcome<GroupId>> {
-    const { db, standing } = this.#deps
     const active = { groupId, deletedAt: null }
-    const outcome = await db.$transaction(async (tx): Promise<Outcome<GroupId>> => {
+    return this.#deps.rights.change(async (tx): Promise<Outcome<GroupId>> => {
       await lockGroup(tx, groupId)
       const users = await lockUsers(tx, [userId])
       if (!(await lockMember(tx, groupId, userId))) return notAMember
       if (users.get(userId)?.disabled) return { done: null, userErrors: [{ ...disabledManager.userErrors[0], field: ['input', 'userId'] }] }
       await tx.groupMember.updateMany({ where: { ...active, role: 'GROUP_MANAGER', userId: { not: userId } }, data: { role: 'MEMBER' } })
       await tx.groupMember.updateMany({ where: { ...active, userId }, data: { role: 'GROUP_MANAGER' } })
+      await append(tx, [{ kind: 'GROUP', groupId }], { owed: false })
       return done(groupId)
     })
-    await standing.groupChanged(groupId)
-    return outcome
   }
 
   async addGroupMember({ groupId, userId, ...rights }: MemberRights): Promise<Outcome<MemberId>> {
     if (rights.priority === 'EMERGENCY') return noEmergency
     const id = newId<MemberId>()
     try {
-      await this.#deps.db.$transaction(async (tx) => {
+      return await this.#deps.rights.change(async (tx) => {
         await lockGroup(tx, groupId)
         await lockUsers(tx, [userId])
         await tx.groupMember.create({ data: { id, groupId, userId, ...given(rights) } })
+        await append(tx, [member(groupId, userId)], { owed: false })
+        return done(id)
       })
     } catch (error) {
       if (violates(error, 'group_member_active')) return refused('ALREADY_MEMBER', ['input', 'userId'], 'This user is a member already.')
       throw error
     }
-    await this.#deps.standing.groupChanged(groupId)
-    return done(id)
   }
 
   /** A changed rank counts from the next press; a lost right to talk ends a burst and a queue entry at once. */
   async updateGroupMember({ groupId, userId, ...rights }: MemberRights): Promise<Outcome<UserId>> {
-    this.#mustBeActive(groupId)
-    if (rights.priority === 'EMERGENCY') return noEmergency
-    const { db, standing, engine } = this.#deps
-    const isManager = standing.group(groupId)?.members.get(userId)?.role === 'GROUP_MANAGER'
-    if (isManager && rights.priority && rights.priority !== 'HIGH')
-      return refused('INVALID_VALUE', ['input', 'priority'], 'The manager has HIGH in the own group.')
-    const { count } = await db.groupMember.updateMany({ where: { groupId, userId, deletedAt: null }, data: given(rights) })
-    if (count === 0) return notAMember
-    await standing.groupChanged(groupId)
-    if (rights.canTalk === false) await engine.forbidTalk({ groupId, userId })
-    return done(userId)
+    return this.#deps.rights.change(async (tx) => {
+      await lockGroup(tx, groupId)
+      if (rights.priority === 'EMERGENCY') return noEmergency
+      const active = { groupId, userId, deletedAt: null }
+      const manages = await tx.groupMember.findFirst({ where: { ...active, role: 'GROUP_MANAGER' }, select: { id: true } })
+      if (manages && rights.priority && rights.priority !== 'HIGH')
+        return refused('INVALID_VALUE', ['input', 'priority'], 'The manager has HIGH in the own group.')
+      const { count } = await tx.groupMember.updateMany({ where: active, data: given(rights) })
+      if (count === 0) return notAMember
+      await append(tx, [member(groupId, userId)], { owed: rights.canTalk === false })
+      return done(userId)
+    })
   }
 
   /** Takes a member out: in the database first, then its streams, floor and presence. A manager hands over before. */
   async removeGroupMember({ groupId, userId }: { groupId: GroupId; userId: UserId }): Promise<Outcome<GroupId>> {
-    this.#mustBeActive(groupId)
-    const { db, standing, engine } = this.#deps
-    const active = { groupId, userId, deletedAt: null }
-    const { count } = await db.groupMember.updateMany({ where: { ...active, role: 'MEMBER' }, data: { deletedAt: new Date() } })
-    if (count === 0) {
-      const manages = await db.groupMember.findFirst({ where: active })
-      return manages ? refused('GROUP_NEEDS_MANAGER', ['input', 'userId'], 'The manager hands the group over first.') : notAMember
-    }
-    await standing.groupChanged(groupId)
-    await engine.evict({ groupId, userId, reason: 'MEMBER_REMOVED' })
-    return done(groupId)
-  }
-
-  #mustBeActive(groupId: GroupId) {
-    if (!this.#deps.standing.group(groupId)) throw groupNotFound()
+    return this.#deps.rights.change(async (tx) => {
+      await lockGroup(tx, groupId)
+      const active = { groupId, userId, deletedAt: null }
+      const { count } = await tx.groupMember.updateMany({ where: { ...active, role: 'MEMBER' }, data: { deletedAt: new Date() } })
+      if (count === 0) {
+        const manages = await tx.groupMember.findFirst({ where: active, select: { id: true } })
+        return manages ? refused('GROUP_NEEDS_MANAGER', ['input', 'userId'], 'The manager hands the group over first.') : notAMember
+      }
+      await append(tx, [member(groupId, userId)], { owed: true })
+      return done(groupId)
+    })
   }
 }
 
+const member = (groupId: GroupId, userId: UserId): Change => ({ kind: 'MEMBER', groupId, userId })
 const newMember = (userId: UserId) => ({ id: newId<MemberId>(), userId })
 
-const groupNotFound = () => new Refusal('NOT_FOUND', { field: ['input', 'groupId'] })
 const notAMember = refused('NOT_A_MEMBER', ['input', 'userId'], 'This user is not a member.')
 const disabledManager: { done: null; userErrors: readonly [UserError] } = {
   done: null,

@@ -1,13 +1,13 @@
 import type { Prisma } from '../../../prisma/generated/client/client.ts'
-import type { Database } from '../../database/client.ts'
+import { append, type Change } from '../../database/change-log.ts'
 import { violates } from '../../database/violations.ts'
 import { Refusal } from '../../errors.ts'
-import { type GroupId, newId, type SessionId, type UserId } from '../../ids.ts'
+import { type GroupId, newId, type UserId } from '../../ids.ts'
 import { name } from '../../input.ts'
 import { searchTextOf } from '../../search.ts'
 import { hashPassword, weakness } from '../auth/passwords.ts'
-import type { SignOut } from '../auth/sign-out.ts'
-import type { Standing } from '../auth/standing.ts'
+import type { Rights } from '../auth/rights.ts'
+import { endSessions } from '../auth/sign-out.ts'
 import { done, type Outcome, refused, type UserError } from '../outcome.ts'
 
 type SystemRole = 'ADMIN' | 'USER'
@@ -29,9 +29,7 @@ export interface UserChange {
 }
 
 export interface UsersDeps {
-  readonly db: Database
-  readonly standing: Standing
-  readonly signOut: SignOut
+  readonly rights: Rights
 }
 
 interface Account {
@@ -60,11 +58,13 @@ export class UsersService {
     const id = newId<UserId>()
     const searchText = searchTextOf(username, displayName)
     const data = { id, username, displayName, searchText, passwordHash, systemRole: input.systemRole }
-    const outcome = await unlessTaken(async () => {
-      await this.#deps.db.user.create({ data })
-      return done(id)
-    })
-    return this.#known(id, outcome)
+    return unlessTaken(() =>
+      this.#deps.rights.change(async (tx) => {
+        await tx.user.create({ data })
+        await tell(tx, id)
+        return done(id)
+      }),
+    )
   }
 
   /** Creates the admin that the operator named, unless somebody has that name already. */
@@ -78,16 +78,16 @@ export class UsersService {
   async updateUser({ userId, systemRole, ...change }: UserChange): Promise<Outcome<UserId>> {
     const username = change.username === undefined ? undefined : name(change.username, ['input', 'username'])
     const displayName = change.displayName === undefined ? undefined : name(change.displayName, ['input', 'displayName'])
-    const outcome = await unlessTaken(() =>
+    return unlessTaken(() =>
       this.#change(userId, async (tx, account) => {
         if (systemRole === 'USER' && (await isLastAdmin(tx, userId, account))) return lastAdmin
         const named = { username: username ?? account.username, displayName: displayName ?? account.displayName }
         const data = { ...named, searchText: searchTextOf(named.username, named.displayName), systemRole: systemRole ?? account.systemRole }
         await tx.user.update({ where: { id: userId }, data })
+        await tell(tx, userId)
         return null
       }),
     )
-    return this.#known(userId, outcome)
   }
 
   /** Keeps a person out, on every device, at once. */
@@ -96,11 +96,11 @@ export class UsersService {
   }
 
   async enableUser(userId: UserId): Promise<Outcome<UserId>> {
-    const outcome = await this.#change(userId, async (tx) => {
+    return this.#change(userId, async (tx) => {
       await tx.user.update({ where: { id: userId }, data: { disabledAt: null } })
+      await tell(tx, userId)
       return null
     })
-    return this.#known(userId, outcome)
   }
 
   /** Makes a person invisible everywhere, and its username free; what it said stays. */
@@ -112,39 +112,29 @@ export class UsersService {
     const weak = weakness(password)
     if (weak) return refused('WEAK_PASSWORD', ['input', 'newPassword'], weak)
     const passwordHash = await hashPassword(password)
-    const outcome = await this.#change(userId, async (tx) => {
+    return this.#change(userId, async (tx) => {
       await tx.user.update({ where: { id: userId }, data: { passwordHash } })
+      await endSessions(tx, userId, 'all')
       return null
     })
-    await this.#deps.signOut.end(userId, 'all')
-    return this.#known(userId, outcome)
   }
 
   async #keepOut(userId: UserId, mark: { disabledAt: Date } | { deletedAt: Date }): Promise<Outcome<UserId>> {
-    const groupIds: GroupId[] = []
-    const sessionIds: SessionId[] = []
-    const outcome = await this.#change(userId, async (tx, account) => {
+    return this.#change(userId, async (tx, account) => {
       if (await isLastAdmin(tx, userId, account)) return lastAdmin
       const memberships = { userId, deletedAt: null, group: { deletedAt: null } }
       if ((await tx.groupMember.count({ where: { ...memberships, role: 'GROUP_MANAGER' } })) > 0) return needsManager
       await tx.user.update({ where: { id: userId }, data: mark })
-      const revoked = { where: { userId, revokedAt: null }, data: { revokedAt: new Date() }, select: { id: true } }
-      sessionIds.push(...(await tx.session.updateManyAndReturn(revoked)).map(({ id }) => id as SessionId))
-      if ('deletedAt' in mark) {
-        const ended = { where: { userId, deletedAt: null }, data: mark, select: { groupId: true } }
-        groupIds.push(...(await tx.groupMember.updateManyAndReturn(ended)).map(({ groupId }) => groupId as GroupId))
-      }
+      await tell(tx, userId)
+      await endSessions(tx, userId, 'all')
+      if ('deletedAt' in mark) await endMemberships(tx, userId, mark)
       return null
     })
-    const known = await this.#known(userId, outcome)
-    await Promise.all(groupIds.map((groupId) => this.#deps.standing.groupChanged(groupId)))
-    await this.#deps.signOut.takeEffect(userId, sessionIds)
-    return known
   }
 
   /** Changes one account under its lock; NOT_FOUND for who does not exist. The work answers why it changed nothing, or null. */
   async #change(userId: UserId, work: (tx: Transaction, account: Account) => Promise<UserError | null>): Promise<Outcome<UserId>> {
-    return this.#deps.db.$transaction(async (tx) => {
+    return this.#deps.rights.change(async (tx) => {
       // Of an admin all admins, and in order: of two changes that would each leave the other as the last, one waits and sees that it is.
       const locked = await tx.$queryRaw<Account[]>`
         SELECT "id", "username", "displayName", "systemRole"::text AS "systemRole", "disabledAt" FROM "User"
@@ -157,11 +147,15 @@ export class UsersService {
       return error ? { done: null, userErrors: [error] } : done(userId)
     })
   }
+}
 
-  async #known(userId: UserId, outcome: Outcome<UserId>): Promise<Outcome<UserId>> {
-    await this.#deps.standing.userChanged(userId)
-    return outcome
-  }
+/** That there is something new to know of a user. Losing a role takes nothing from floor and presence. */
+const tell = (tx: Transaction, userId: UserId) => append(tx, [{ kind: 'USER', userId }], { owed: false })
+
+async function endMemberships(tx: Transaction, userId: UserId, mark: { deletedAt: Date }): Promise<void> {
+  const ended = await tx.groupMember.updateManyAndReturn({ where: { userId, deletedAt: null }, data: mark, select: { groupId: true } })
+  const changes = ended.map(({ groupId }): Change => ({ kind: 'MEMBER', groupId: groupId as GroupId, userId }))
+  await append(tx, changes, { owed: true })
 }
 
 async function unlessTaken(write: () => Promise<Outcome<UserId>>): Promise<Outcome<UserId>> {

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
+import { openDatabase } from '../../src/database/client.ts'
+import { AccessTokens } from '../../src/domains/auth/access-tokens.ts'
+import { AuthService, type Viewer } from '../../src/domains/auth/auth.service.ts'
+import { Rights } from '../../src/domains/auth/rights.ts'
+import { Standing } from '../../src/domains/auth/standing.ts'
+import { FloorService } from '../../src/domains/floor/floor.service.ts'
+import { GroupsService } from '../../src/domains/groups/groups.service.ts'
+import { PresenceService } from '../../src/domains/presence/presence.service.ts'
+import { UsersService } from '../../src/domains/users/users.service.ts'
+import { type BurstId, type GroupId, newId, type UserId } from '../../src/ids.ts'
+import type { Logger } from '../../src/logger.ts'
+import { systemClock } from '../../src/realtime/clock.ts'
+import type { RealtimeEngine } from '../../src/realtime/engine.ts'
+import { failClosed } from '../../src/realtime/fail-closed.ts'
+import { MemoryEngine } from '../../src/realtime/memory/memory-engine.ts'
+import { OpenStreams } from '../../src/realtime/open-streams.ts'
+
+export const silent: Logger = pino({ level: 'silent' })
+const PASSWORD = 'a long enough password'
+
+/** The floor that all instances share, and that can go away. */
+export function sharedEngine() {
+  const inner = new MemoryEngine({ clock: systemClock, pressRate: 1_000, epoch: newId(), fencingToken: 0n, onError: () => undefined })
+  let fault: (() => Promise<never>) | null = null
+  const failing = new Proxy(inner, {
+    get: (engine, name) => {
+      const value: unknown = Reflect.get(engine, name)
+      if (typeof value !== 'function' || typeof name === 'symbol') return value
+      return (...args: unknown[]) => (fault ? fault() : (Reflect.apply(value, engine, args) as unknown))
+    },
+  })
+  return {
+    engine: failClosed(failing, () => undefined),
+    goAway: () => (fault = () => Promise.reject(new Error('the engine is away'))),
+    hang: () => (fault = () => new Promise<never>(() => undefined)),
+    comeBack: () => (fault = null),
+    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+  }
+}
+
+interface Options {
+  readonly engine: RealtimeEngine
+  readonly announce?: () => void
+  /** False: it never looks by itself for what changed elsewhere. */
+  readonly looks?: boolean
+  readonly log?: Logger
+}
+
+/** All that one instance has between the database and the engine, but no server. */
+export async function openInstance(url: string, { engine, announce = () => {}, looks = true, log = silent }: Options) {
+  await using stack = new AsyncDisposableStack()
+  const { db } = stack.use(openDatabase(url, silent))
+  const streams = new OpenStreams()
+  const standing = new Standing({ db })
+  await standing.catchUp()
+  stack.defer(standing.follow(() => streams.recheck()))
+  const rights = new Rights({ db, log, standing, engine, announce })
+  if (looks) stack.use(rights)
+  else await rights[Symbol.asyncDispose]()
+  const groups = new GroupsService({ standing, rights })
+  const owned = stack.move()
+  return {
+    db,
+    standing,
+    rights,
+    groups,
+    users: new UsersService({ rights }),
+    auth: new AuthService({ db, standing, rights, accessTokens: new AccessTokens('one key for all instances of this test'), demo: false }),
+    floor: new FloorService({ engine, groups, streams }),
+    presence: new PresenceService({ engine, groups, streams, log }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+export type Instance = Awaited<ReturnType<typeof openInstance>>
+
+let people = 0
+
+/** Somebody who may sign in. */
+export async function createPerson({ users }: Instance, systemRole: 'ADMIN' | 'USER' = 'USER') {
+  const username = `person-${++people}`
+  const { done: id } = await users.createUser({ username, displayName: null, password: PASSWORD, systemRole })
+  if (!id) throw new Error('not created')
+  return { id, signIn: ({ auth }: Instance) => auth.login({ username, password: PASSWORD, deviceName: null }) }
+}
+
+/** A group with a manager and one member, who is signed in on one device. */
+export async function createTeam(instance: Instance) {
+  const [maya, ben] = await Promise.all([createPerson(instance), createPerson(instance)])
+  const input = { name: 'Night watch', description: null, managerId: maya.id, memberIds: [ben.id], settings: {} }
+  const { done: groupId } = await instance.groups.createGroup(input)
+  if (!groupId) throw new Error('not created')
+  const { accessToken, sessionId } = await ben.signIn(instance)
+  return { groupId, maya, ben, bensToken: accessToken, bensSession: sessionId, bensWatch: await instance.auth.viewer(accessToken) }
+}
+
+export const press = ({ floor }: Pick<Instance, 'floor'>, viewer: Viewer, groupId: GroupId, requestId: string = newId<BurstId>()) =>
+  floor.requestTalk(viewer, null, { groupId, requestId, queue: false, priority: null })
+
+/** Who has the floor. */
+export async function speaker({ floor }: Pick<Instance, 'floor'>, groupId: GroupId): Promise<UserId | null> {
+  return (await floor.floorOf(groupId)).burst?.speaker.id ?? null
+}
+
+/** Everything that a stream tells, with the code by which the server ended it at the end. */
+export async function toldBy(stream: AsyncIterable<{ readonly kind: string }>): Promise<string[]> {
+  const told: string[] = []
+  for await (const item of stream) told.push('code' in item ? String(item.code) : item.kind)
+  return told
+}
+
+/** Looks again and again until it is so. */
+export async function until(isSo: () => boolean | Promise<boolean>, withinMs = 1_000): Promise<void> {
+  const deadline = performance.now() + withinMs
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms`)
+    await sleep(10)
+  }
+}
