@@ -1,6 +1,16 @@
 import { BURST_RULES, DEADLINES, type Fault, RECORDER, RIGHTS_RULES } from './fault.ts'
 
+const ROWS = 'src/domains/history/rows.ts'
+const RECOVERY = 'src/domains/history/recovery.ts'
+const CANNOT_BE_WRITTEN = 'src/domains/history/cannot-be-written.ts'
+const RECORD_STREAM = 'src/realtime/redis/record-stream.ts'
+const RECORD_GROUP = 'src/realtime/redis/record-group.ts'
+const ACKNOWLEDGE = 'src/realtime/redis/lua/record/acknowledge.lua'
+const CLAIM = 'src/realtime/redis/lua/record/claim.lua'
+
 const WRITTEN = ['test/api/talk.test.ts', '-t', 'the record keeps it']
+const ROWS_ARE_RIGHT = ['test/history/recorder.test.ts']
+const FROM_REDIS = ['test/realtime/redis/record-stream.test.ts']
 
 /** What lasts: bursts, voice sessions, and their rows. */
 export const recordFaults: readonly Fault[] = [
@@ -28,9 +38,9 @@ export const recordFaults: readonly Fault[] = [
   {
     rule: '20.1',
     name: 'the row of a burst stays as it was at the grant',
-    file: RECORDER,
-    find: '"endedAt" = COALESCE("SpeakerHistory"."endedAt", EXCLUDED."endedAt"),\n',
-    replace: '"endedAt" = COALESCE("SpeakerHistory"."endedAt", "SpeakerHistory"."endedAt"),\n',
+    file: ROWS,
+    find: 'WHERE EXCLUDED."endedAt" IS NOT NULL AND ("SpeakerHistory"."endedAt" IS NULL\n',
+    replace: 'WHERE EXCLUDED."endedAt" IS NOT NULL AND (FALSE\n',
     tests: WRITTEN,
   },
   {
@@ -46,6 +56,199 @@ export const recordFaults: readonly Fault[] = [
     file: BURST_RULES,
     find: "  t.record({ burst })\n  if (endReason !== 'RELEASED')",
     replace: "  t.record({ burst })\n  if (voiceSession) t.record({ burst })\n  if (endReason !== 'RELEASED')",
+  },
+  {
+    rule: '20.4',
+    name: 'a start that comes late undoes the end of a burst',
+    file: ROWS,
+    find: 'WHERE EXCLUDED."endedAt" IS NOT NULL AND ("SpeakerHistory"."endedAt" IS NULL',
+    replace: 'WHERE TRUE OR ("SpeakerHistory"."endedAt" IS NULL',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'a start that comes late undoes the end of a voice session',
+    file: ROWS,
+    find: '"endedAt" = COALESCE("GroupVoiceSession"."endedAt", EXCLUDED."endedAt")',
+    replace: '"endedAt" = EXCLUDED."endedAt"',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'a voice session begins when it was last heard of',
+    file: ROWS,
+    find: '"startedAt" = LEAST("GroupVoiceSession"."startedAt", EXCLUDED."startedAt")',
+    replace: '"startedAt" = EXCLUDED."startedAt"',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'a burst that comes before its voice session has no row to refer to',
+    file: ROWS,
+    find: '        UNION ALL SELECT "voiceSessionId", "groupId", "startedAt", NULL FROM burst\n',
+    replace: '',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'the end that somebody guessed stays',
+    file: ROWS,
+    find: '"SpeakerHistory"."endReason" = \'SERVER_RECOVERY\' AND EXCLUDED."endReason" <> \'SERVER_RECOVERY\'',
+    replace: 'FALSE',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'an entry is said to be written before it is',
+    file: RECORDER,
+    find: '    return written.promise\n',
+    replace: '    return Promise.resolve()\n',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'an entry that comes with the end of the writing is forgotten',
+    file: RECORDER,
+    find: '    this.#writing = null\n',
+    replace: '    await Promise.resolve()\n    this.#writing = null\n',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'a row that two instances write at once is taken for a contradiction',
+    file: RECORDER,
+    find: 'return isRefusal(error) ? this.#attempt([one]) : error',
+    replace: 'return error',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'what a standby refuses is left out',
+    file: CANNOT_BE_WRITTEN,
+    find: '/^2[123]/',
+    replace: '/^2/',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'one entry that is refused keeps all others from being written',
+    file: RECORDER,
+    find: 'if (!isRefusal(error)) return this.#done(batch, error)',
+    replace: 'if (batch.length > 1 || !isRefusal(error)) return isRefusal(error) ? error : this.#done(batch, error)',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'what began in the new epoch ends with the old one',
+    file: RECOVERY,
+    find: 'AND "groupId" = epoch."id" AND "startedAt" < epoch.began',
+    replace: 'AND "groupId" = epoch."id"',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'what is forgotten is dated in the new epoch',
+    file: RECOVERY,
+    find: 'GREATEST("startedAt", LEAST(now(), epoch.began, "expiresAt"))',
+    replace: 'GREATEST("startedAt", LEAST(now(), "expiresAt"))',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'what was forgotten stays open when something else is on its way',
+    file: RECORDER,
+    find: 'some.slice(0, Math.max(1, end))',
+    replace: 'some.slice(0, end + 1)',
+    tests: ROWS_ARE_RIGHT,
+  },
+  {
+    rule: '20.4',
+    name: 'a piece is acknowledged before it is written',
+    file: RECORD_STREAM,
+    find: 'const results = await Promise.allSettled(entries.flatMap((entry) => listeners.map(async (listener) => listener(entry))))',
+    replace:
+      'void Promise.allSettled(entries.flatMap((entry) => listeners.map(async (listener) => listener(entry))))\n      const results: PromiseSettledResult<unknown>[] = []',
+    tests: FROM_REDIS,
+  },
+  {
+    rule: '20.4',
+    name: 'a piece that can never be written is taken for written',
+    file: RECORD_STREAM,
+    find: '      refusal = String(error)\n',
+    replace: '',
+    tests: FROM_REDIS,
+  },
+  {
+    rule: '20.4',
+    name: 'a piece that was acknowledged stays',
+    file: ACKNOWLEDGE,
+    find: "    redis.call('XDEL', record, id)\n",
+    replace: '',
+    tests: FROM_REDIS,
+  },
+  {
+    rule: '20.4',
+    name: 'what a dead instance had in hand stays with it',
+    file: CLAIM,
+    find: 'while #claimed < room do',
+    replace: 'while false do',
+    tests: FROM_REDIS,
+  },
+  {
+    rule: '20.4',
+    name: 'what is long in hand is taken for abandoned',
+    file: CLAIM,
+    find: 'if #ARGV > 5 then redis.call(unpack(held)) end\n',
+    replace: '',
+    tests: FROM_REDIS,
+  },
+  {
+    rule: '20.4',
+    name: 'a dead instance is forgotten with what it had in hand',
+    file: CLAIM,
+    find: ' and other.pending == 0',
+    replace: '',
+    tests: FROM_REDIS,
+  },
+  {
+    rule: '20.4',
+    name: 'what was written before Redis knew the group again is skipped',
+    file: RECORD_GROUP,
+    find: "GROUP, '0', 'MKSTREAM'",
+    replace: "GROUP, '$', 'MKSTREAM'",
+    tests: FROM_REDIS,
+  },
+  {
+    rule: '20.4',
+    name: 'a group that Redis forgot is not made again',
+    file: RECORD_GROUP,
+    find: "says(error, 'NOGROUP') || says(error, 'UNBLOCKED')",
+    replace: 'false',
+    tests: FROM_REDIS,
+  },
+  {
+    rule: '20.4',
+    name: 'an instance takes all that there is in hand',
+    file: RECORD_STREAM,
+    find: 'return Math.max(0, Math.floor((MOST_IN_HAND - this.#inHand.size) / (2 * SHARDS)))',
+    replace: 'return MOST_IN_HAND',
+    tests: FROM_REDIS,
+  },
+  {
+    rule: '20.4',
+    name: 'who asks for the record does not wait for it',
+    file: RECORD_GROUP,
+    find: '    if (!last) return\n',
+    replace: '    return\n',
+    tests: FROM_REDIS,
+  },
+  {
+    rule: '20.4',
+    name: 'what comes when nobody listens any more is thrown away',
+    file: RECORD_STREAM,
+    find: '    if (this.#listeners.size === 0) return\n    for',
+    replace: '    for',
+    tests: FROM_REDIS,
   },
   {
     rule: '24.1',

@@ -1,5 +1,6 @@
 import type { Database } from '../../database/client.ts'
 import type { BurstId, GroupId, SessionId, UserId, VoiceSessionId } from '../../ids.ts'
+import type { RealtimeEngine } from '../../realtime/engine.ts'
 import type { Burst, Person } from '../../realtime/events.ts'
 import type { Viewer } from '../auth/auth.service.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
@@ -8,6 +9,7 @@ import type { Recorder } from './recorder.ts'
 export interface HistoryDeps {
   readonly db: Database
   readonly groups: GroupsService
+  readonly engine: RealtimeEngine
   readonly recorder: Recorder
 }
 
@@ -34,7 +36,7 @@ interface Batch {
   readonly bursts: Promise<Burst[]>
 }
 
-/** A reader sees what ended before it asked, unless the database is away. */
+/** A reader sees what ended before it asked, on whichever instance, unless PostgreSQL or Redis is away. */
 const WAIT_FOR_RECORD_MS = 250
 
 const person = { select: { id: true, username: true, displayName: true } } as const
@@ -115,8 +117,10 @@ export class HistoryService {
   }
 
   async #visible(viewer: Viewer, groupId: GroupId) {
-    this.#deps.groups.visible(viewer, groupId)
-    await this.#deps.recorder.settled(WAIT_FOR_RECORD_MS)
+    await this.#deps.groups.visible(viewer, groupId)
+    const { engine, recorder } = this.#deps
+    // What waits in a store that instances share, and what waits in this process alone.
+    await Promise.all([engine.recorded(groupId, WAIT_FOR_RECORD_MS), recorder.settled(WAIT_FOR_RECORD_MS)])
   }
 
   async #bursts(where: { groupId: GroupId } | { id: { in: string[] } }, page: Page<bigint>): Promise<Burst[]> {
