@@ -5,6 +5,7 @@ import { presenceFaults } from './presence.ts'
 import { priorityFaults } from './priority.ts'
 import { queueFaults } from './queue.ts'
 import { recordFaults } from './record.ts'
+import { redisFaults } from './redis.ts'
 import { requestFaults } from './requests.ts'
 import { rightsFaults } from './rights.ts'
 
@@ -26,4 +27,5 @@ export const faults: readonly Fault[] = [
   ...presenceFaults,
   ...eventFaults,
   ...recordFaults,
+  ...redisFaults,
 ].toSorted(byRule)

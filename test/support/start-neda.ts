@@ -24,6 +24,42 @@ export async function startNeda(env: Record<string, string>): Promise<Neda> {
   }
 }
 
+/** NEDA as a process of its own without npm before it, so that a signal meets it and nothing else. */
+export interface NedaProcess {
+  readonly url: string
+  readonly pid: number
+  printed(): string
+  signal(signal: NodeJS.Signals): void
+  /** Sends a signal and waits for the end. Answers the exit code. */
+  end(signal: NodeJS.Signals): Promise<number | null>
+  /** The process has ended, whoever ended it. */
+  readonly hasEnded: boolean
+}
+
+export async function startNedaProcess(env: Record<string, string>): Promise<NedaProcess> {
+  const started = spawnNeda(env, process.execPath, ['src/main.ts'], false)
+  const { process: child, printed } = started
+  const url = await Promise.race([ready(started), ended(started)])
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+  return {
+    url,
+    pid: child.pid ?? Number.NaN,
+    printed,
+    signal: (signal) => child.kill(signal),
+    end: async (signal) => {
+      if (!hasEnded()) {
+        const closed = once(child, 'close')
+        child.kill(signal)
+        await closed
+      }
+      return child.exitCode
+    },
+    get hasEnded() {
+      return hasEnded()
+    },
+  }
+}
+
 /** A start that is expected to fail: what it printed, and its exit code. */
 export async function failingNeda(env: Record<string, string>): Promise<{ code: number | null; printed: string }> {
   const started = spawnNeda(env)
@@ -36,11 +72,11 @@ interface Started {
   readonly printed: () => string
 }
 
-function spawnNeda(env: Record<string, string>): Started {
+function spawnNeda(env: Record<string, string>, command = 'npm', args = ['start', '--silent'], detached = true): Started {
   // Only what is given here decides: nothing of the environment in which the tests run.
   const { PATH = '', HOME = '', TMPDIR } = process.env
   const surroundings = { PATH, HOME, ...(TMPDIR ? { TMPDIR } : {}) }
-  const child = spawn('npm', ['start', '--silent'], { cwd: ROOT, detached: true, env: { ...surroundings, PORT: '0', ...env } })
+  const child = spawn(command, args, { cwd: ROOT, detached, env: { ...surroundings, PORT: '0', ...env } })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()))
   return { process: child, printed: () => text }
