@@ -10,7 +10,7 @@ import { createApp } from '../src/app.ts'
 import { type Config, readConfig } from '../src/config.ts'
 import { type Database, openDatabase } from '../src/database/client.ts'
 import { openEmbeddedPostgres } from '../src/database/embedded-postgres.ts'
-import { holdAlone } from '../src/database/single-instance.ts'
+import { holdDatabase } from '../src/database/single-instance.ts'
 import { DEMO_PASSWORD } from '../src/domains/auth/auth.service.ts'
 import { hashPassword } from '../src/domains/auth/passwords.ts'
 import { type GroupId, newId, type UserId } from '../src/ids.ts'
@@ -59,6 +59,7 @@ const NAMES: readonly (readonly [given: Readonly<Record<string, string>>, family
 const WHERE = ['North', 'South', 'East', 'West', 'Harbour', 'Airport', 'Festival', 'Arena', 'Old town', 'Campus', 'Depot', 'Hotel']
 const WHO = ['gate', 'patrol', 'stage crew', 'ward', 'kitchen', 'loading dock', 'first aid', 'dispatch', 'night watch', 'lifts', 'parking']
 const MOST_MEMBERS = 40
+const ALONE = { shared: false, waitMs: 0 }
 const VOICE_SESSIONS = 4
 const MILLION = 1_000_000
 
@@ -101,11 +102,11 @@ async function takeDatabase(config: Config, log: pino.Logger, stack: AsyncDispos
   const { database, dataFolder } = config
   const isOwn = database.kind === 'embedded'
   const { url } = isOwn ? stack.use(await openEmbeddedPostgres({ folder: dataFolder, log, waitMs: 0 })) : database
-  const alone = await holdAlone(url, log, 0)
+  const alone = await holdDatabase(url, log, ALONE)
   await alone[Symbol.asyncDispose]()
-  const app = await createApp({ ...config, port: 0, database: { kind: 'url', url } }, { log })
+  const app = await createApp({ ...config, port: 0, database: { kind: 'url', url }, realtime: { kind: 'memory' } }, { log })
   await app[Symbol.asyncDispose]()
-  stack.use(await holdAlone(url, log, 0))
+  stack.use(await holdDatabase(url, log, ALONE))
   return url
 }
 

@@ -2,10 +2,11 @@ import { demoGroupId, seedDemo } from '../prisma/seed.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database/client.ts'
 import { migrate } from './database/migrations.ts'
-import { holdAlone } from './database/single-instance.ts'
+import { oneAtATime } from './database/one-at-a-time.ts'
+import { holdDatabase } from './database/single-instance.ts'
 import { AccessTokens } from './domains/auth/access-tokens.ts'
 import { AuthService, DEMO_PASSWORD } from './domains/auth/auth.service.ts'
-import { SignOut } from './domains/auth/sign-out.ts'
+import { Rights } from './domains/auth/rights.ts'
 import { Standing } from './domains/auth/standing.ts'
 import { FloorService } from './domains/floor/floor.service.ts'
 import { GroupsService } from './domains/groups/groups.service.ts'
@@ -20,7 +21,7 @@ import { startServer } from './graphql/server.ts'
 import { newId } from './ids.ts'
 import { liveKit, noMediaServer } from './integrations/livekit/livekit.ts'
 import type { MediaServer } from './integrations/livekit/media-server.ts'
-import { createLogger, type Logger } from './logger.ts'
+import { createLogger, type Logger, seldom } from './logger.ts'
 import { systemClock } from './realtime/clock.ts'
 import type { RealtimeEngine } from './realtime/engine.ts'
 import { failClosed } from './realtime/fail-closed.ts'
@@ -41,25 +42,32 @@ export interface Overrides {
   readonly log?: Logger
 }
 
+/** How long who talks may go on when this instance stops and others take over. */
+const LAST_WORDS_MS = 10_000
+
 /** Builds every object once and says what depends on what. Everything is closed in reverse order, the database last. */
 export async function createApp(config: Config, overrides: Overrides = {}): Promise<App> {
   await using stack = new AsyncDisposableStack()
   const log = overrides.log ?? createLogger(config)
 
   const database = await chooseDatabase(config, log, stack)
-  const alone = stack.use(await holdAlone(database.url, log))
+  const shared = config.realtime.kind === 'redis'
+  const alone = stack.use(await holdDatabase(database.url, log, { shared }))
   await migrate(database.url, { log })
   const { db, answers } = stack.use(openDatabase(database.url, log))
-  await closeWhatIsOpen(db)
   const streams = new OpenStreams()
-  const standing = stack.use(new Standing({ db, log, onChange: () => streams.recheck() }))
-  await standing.load()
+  const standing = new Standing({ db })
+  await standing.catchUp()
+  stack.defer(standing.follow(() => streams.recheck()))
 
-  stack.defer(() => closeWhatIsOpen(db).catch((err: unknown) => log.error({ err }, 'the record stays open until the next start')))
+  if (!shared) await closeForgotten(db, log, stack)
   const recorder = stack.use(new Recorder({ db, log, answers }))
-  const onError = (err: unknown) => log.error({ err }, 'the real-time engine failed')
-  const engine = failClosed(stack.use(overrides.engine ?? (await createEngine(config, db, onError))), onError)
+  const onError = seldom(log, 'the real-time engine failed')
+  const realtime = await chooseEngine(config, db, log, onError, stack)
+  const engine = failClosed(overrides.engine ?? realtime.engine, onError)
   stack.defer(engine.record((entry) => recorder.add(entry)))
+  const rights = stack.use(new Rights({ db, log, standing, engine, announce: realtime.announceChange }))
+  await realtime.onChange(() => rights.wake())
   const media = chooseMedia(config)
 
   const secretKey = config.secretKey ?? (await keptSecret(config.dataFolder, 'secret-key'))
@@ -68,13 +76,14 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     db,
     log,
     standing,
+    rights,
     recorder,
     engine,
     streams,
     media,
     accessTokens: new AccessTokens(secretKey),
   })
-  await firstPeople(config, services)
+  await oneAtATime(database.url, () => firstPeople(config, services))
 
   let stopping = false
   const server = stack.use(
@@ -84,7 +93,8 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
       streams,
       demo: config.demo ? { password: DEMO_PASSWORD, groupId: () => demoGroupId(db) } : null,
       log,
-      ready: async () => !stopping && (await answers()),
+      patienceMs: shared ? LAST_WORDS_MS : 0,
+      ready: async () => !stopping && (await (shared ? engine : { answers }).answers()),
     }),
   )
   stack.defer(() => {
@@ -112,8 +122,36 @@ async function chooseDatabase({ database, dataFolder }: Config, log: Logger, sta
   return { url: embedded.url, name: `embedded PostgreSQL ${embedded.version} in ${dataFolder}` }
 }
 
-const createEngine = async ({ pressRate }: Config, db: Database, onError: (error: unknown) => void) =>
-  new MemoryEngine({ clock: systemClock, pressRate, epoch: newId(), fencingToken: await lastFencingToken(db), onError })
+/** An engine in this process forgets when it ends: what the record shows as running is over, now and at the end. */
+async function closeForgotten(db: Database, log: Logger, stack: AsyncDisposableStack) {
+  await closeWhatIsOpen(db)
+  stack.defer(() => closeWhatIsOpen(db).catch((err: unknown) => log.error({ err }, 'the record stays open until the next start')))
+}
+
+/** What keeps the floor, and how instances that share it tell each other of changed rights. */
+interface Realtime {
+  readonly engine: RealtimeEngine
+  readonly announceChange: () => void
+  readonly onChange: (listener: () => void) => Promise<void>
+}
+
+async function chooseEngine(
+  { realtime, pressRate, environment, failAt }: Config,
+  db: Database,
+  log: Logger,
+  onError: (error: unknown) => void,
+  stack: AsyncDisposableStack,
+): Promise<Realtime> {
+  const fencingToken = await lastFencingToken(db)
+  if (realtime.kind === 'memory') {
+    const engine = stack.use(new MemoryEngine({ clock: systemClock, pressRate, epoch: newId(), fencingToken, onError }))
+    return { engine, announceChange: () => {}, onChange: async () => {} }
+  }
+  const { openRedisEngine } = await import('./realtime/redis/open-redis-engine.ts')
+  const production = environment === 'production'
+  const instance = newId()
+  return stack.use(await openRedisEngine({ url: realtime.url, production, pressRate, instance, fencingToken, failAt, log, onError }))
+}
 
 function chooseMedia({ media, environment }: Config): MediaServer | null {
   if (media.kind === 'livekit') return liveKit(media)
@@ -125,6 +163,7 @@ interface Parts {
   readonly db: Database
   readonly log: Logger
   readonly standing: Standing
+  readonly rights: Rights
   readonly recorder: Recorder
   readonly engine: RealtimeEngine
   readonly streams: OpenStreams
@@ -132,18 +171,17 @@ interface Parts {
   readonly accessTokens: AccessTokens
 }
 
-function createServices({ config, db, log, standing, recorder, engine, streams, media, accessTokens }: Parts): Services {
-  const signOut = new SignOut({ db, standing, engine })
-  const groups = new GroupsService({ db, standing, engine })
+function createServices({ config, db, log, standing, rights, recorder, engine, streams, media, accessTokens }: Parts): Services {
+  const groups = new GroupsService({ standing, rights })
   return {
     db,
-    auth: new AuthService({ db, standing, accessTokens, signOut, demo: config.demo }),
-    users: new UsersService({ db, standing, signOut }),
+    auth: new AuthService({ db, standing, rights, accessTokens, demo: config.demo }),
+    users: new UsersService({ rights }),
     groups,
     presence: new PresenceService({ engine, groups, streams, log }),
     floor: new FloorService({ engine, groups, streams }),
     media: new MediaService({ server: media, environment: config.environment }),
-    history: new HistoryService({ db, groups, recorder }),
+    history: new HistoryService({ db, groups, engine, recorder }),
   }
 }
 

@@ -11,6 +11,8 @@ export interface Config {
   /** Where secrets and the embedded database are kept. */
   readonly dataFolder: string
   readonly database: { readonly kind: 'embedded' } | { readonly kind: 'url'; readonly url: string }
+  /** Where the floor is kept: in this process, or in Redis for many. */
+  readonly realtime: { readonly kind: 'memory' } | { readonly kind: 'redis'; readonly url: string }
   readonly media: MediaConfig
   /** Signs access tokens; null: one is made and kept in the data folder. */
   readonly secretKey: string | null
@@ -19,6 +21,8 @@ export interface Config {
   readonly pressRate: number
   /** Whether the demo people may exist: never in production, never where others than this machine can reach them. */
   readonly demo: boolean
+  /** For crash tests: where this process kills itself. Never in production. */
+  readonly failAt: string | null
 }
 
 type MediaConfig =
@@ -66,7 +70,7 @@ const environment = z.object({
     }),
   NEDA_DATA_DIR: text(1).default('.neda'),
   DATABASE_URL: url('postgres:', 'postgresql:').optional(),
-  REDIS_URL: z.undefined('is not supported yet: this NEDA keeps the floor in its own process; unset it').optional(),
+  REDIS_URL: url('redis:', 'rediss:').optional(),
   LIVEKIT_URL: url('ws:', 'wss:', 'http:', 'https:').optional(),
   LIVEKIT_PUBLIC_URL: url('ws:', 'wss:').optional(),
   LIVEKIT_API_KEY: text(1).optional(),
@@ -75,6 +79,7 @@ const environment = z.object({
   NEDA_BOOTSTRAP_ADMIN_USERNAME: z.string().trim().min(1, 'must not be blank').max(100, 'must have at most 100 characters').optional(),
   NEDA_BOOTSTRAP_ADMIN_PASSWORD: text(8).max(128, 'must have at most 128 characters').optional(),
   PRESS_RATE: z.coerce.number('must be a number').min(0.1, 'must be 0.1 to 1000').max(1_000, 'must be 0.1 to 1000').default(5),
+  NEDA_FAIL_AT: text(1).optional(),
 })
 
 /** Every variable that NEDA reads. */
@@ -98,11 +103,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     allowedOrigins: it.ALLOWED_ORIGINS,
     dataFolder: resolve(it.NEDA_DATA_DIR),
     database: it.DATABASE_URL === undefined ? { kind: 'embedded' } : { kind: 'url', url: it.DATABASE_URL },
+    realtime: it.REDIS_URL === undefined ? { kind: 'memory' } : { kind: 'redis', url: it.REDIS_URL },
     media: media(it),
     secretKey: it.SECRET_KEY ?? null,
     bootstrapAdmin: bootstrapAdmin(it),
     pressRate: it.PRESS_RATE,
     demo: it.NODE_ENV !== 'production' && LOOPBACK.has(it.HOST),
+    failAt: it.NEDA_FAIL_AT ?? null,
   }
 }
 
@@ -120,6 +127,9 @@ function contradictions(env: Readonly<Record<string, string | undefined>>): stri
     problems.push('LIVEKIT_URL is missing: LIVEKIT_PUBLIC_URL is set')
   if (env.NODE_ENV === 'production' && env.LIVEKIT_API_SECRET === 'secret')
     problems.push('LIVEKIT_API_SECRET is the one of livekit-server --dev, which everybody knows')
+  if (env.NODE_ENV === 'production' && env.REDIS_URL !== undefined && env.SECRET_KEY === undefined)
+    problems.push('SECRET_KEY is missing: instances that share a Redis sign and check the same tokens')
+  if (env.NODE_ENV === 'production' && env.NEDA_FAIL_AT !== undefined) problems.push('NEDA_FAIL_AT is for tests alone')
   return problems
 }
 

@@ -8,6 +8,7 @@ import { readConfig, VARIABLES } from '../src/config.ts'
 interface Service {
   readonly environment: Readonly<Record<string, string>>
   readonly ports?: readonly { readonly host_ip?: string; readonly published: string; readonly target: number; readonly protocol: string }[]
+  readonly command?: readonly string[]
   readonly healthcheck: { readonly test: readonly string[] }
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
@@ -19,6 +20,7 @@ const known = VARIABLES
 /** What an operator would put into .env. */
 const FILLED_IN = {
   POSTGRES_PASSWORD: '0123456789abcdef',
+  REDIS_PASSWORD: 'fedcba9876543210',
   LIVEKIT_PUBLIC_URL: 'wss://voice.example.org',
   LIVEKIT_NODE_IP: '203.0.113.7',
   LIVEKIT_API_KEY: '424242',
@@ -30,9 +32,12 @@ const FILLED_IN = {
 type Values = Readonly<Record<string, string>>
 const services = resolve(FILLED_IN)
 
-test('three services, each with what only it needs', () => {
-  expect(Object.keys(services).toSorted()).toEqual(['api', 'livekit', 'postgres'])
-  expect(service('api').depends_on).toMatchObject({ postgres: { condition: 'service_healthy' } })
+test('four services, each with what only it needs', () => {
+  expect(Object.keys(services).toSorted()).toEqual(['api', 'livekit', 'postgres', 'redis'])
+  expect(service('api').depends_on).toMatchObject({
+    postgres: { condition: 'service_healthy' },
+    redis: { condition: 'service_healthy' },
+  })
   expect(service('api').healthcheck.test.join(' ')).toContain('http://127.0.0.1:4000/readyz')
 })
 
@@ -40,6 +45,7 @@ test('devices reach voice directly, all else passes a proxy on this machine', ()
   expect(ports('api')).toEqual(['127.0.0.1:4000:4000/tcp'])
   expect(ports('livekit')).toEqual(['127.0.0.1:7880:7880/tcp', '*:7881:7881/tcp', '*:7882:7882/udp'])
   expect(ports('postgres')).toEqual([])
+  expect(ports('redis')).toEqual([])
   const { port, rtc } = parse(readFileSync(`${root}deploy/livekit.yaml`, 'utf8'))
   expect([port, rtc.tcp_port, rtc.udp_port]).toEqual([7880, 7881, 7882])
 })
@@ -53,6 +59,7 @@ test('the API is given what it knows, and starts with it', () => {
     port: 4000,
     publicUrl: 'http://localhost:4000',
     database: { kind: 'url', url: `postgresql://neda:${FILLED_IN.POSTGRES_PASSWORD}@postgres:5432/neda` },
+    realtime: { kind: 'redis', url: `redis://:${FILLED_IN.REDIS_PASSWORD}@redis:6379` },
     media: {
       kind: 'livekit',
       url: 'http://livekit:7880',
@@ -64,6 +71,13 @@ test('the API is given what it knows, and starts with it', () => {
     bootstrapAdmin: { username: 'admin', password: FILLED_IN.NEDA_BOOTSTRAP_ADMIN_PASSWORD },
     demo: false,
   })
+})
+
+test('Redis forgets nothing, and throws nothing away', () => {
+  const command = service('redis').command?.join(' ')
+  expect(command).toContain('--appendonly yes')
+  expect(command).toContain('--maxmemory-policy noeviction')
+  expect(command).toContain(`--requirepass ${FILLED_IN.REDIS_PASSWORD}`)
 })
 
 test('PostgreSQL and LiveKit expect what the API sends', () => {

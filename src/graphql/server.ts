@@ -22,6 +22,8 @@ export interface ServerDeps {
   readonly streams: OpenStreams
   /** Whether presses are answered now: false while starting, stopping or cut off. */
   readonly ready: () => Promise<boolean>
+  /** How long who talks may go on when the server stops: none, if its burst ends with this process. */
+  readonly patienceMs: number
   /** Null: this is no place for demo people. */
   readonly demo: Demo | null
   readonly log: Logger
@@ -36,7 +38,7 @@ const ENDPOINT = '/graphql'
 const FINISH_WITHIN_MS = 1_000
 
 /** One HTTP server: GraphQL over POST, SSE and WebSocket, GraphiQL for a browser, and two questions for who operates it. */
-export async function startServer({ config, services, streams, ready, demo, log }: ServerDeps): Promise<RunningServer> {
+export async function startServer({ config, services, streams, ready, patienceMs, demo, log }: ServerDeps): Promise<RunningServer> {
   const documents = new Documents(schema)
   const execution = new Execution(log)
   const graphiql = createGraphiql({ endpoint: ENDPOINT, demo })
@@ -85,7 +87,17 @@ export async function startServer({ config, services, streams, ready, demo, log 
       if (!response.headersSent) refuse(response, error instanceof Refusal ? error : new Refusal('INTERNAL_SERVER_ERROR'))
     })
   })
-  const webSocket = serveWebSocket(server, { schema, services, streams, documents, execution, path: ENDPOINT, isAllowedOrigin, log })
+  const webSocket = serveWebSocket(server, {
+    schema,
+    services,
+    streams,
+    documents,
+    execution,
+    path: ENDPOINT,
+    isAllowedOrigin,
+    patienceMs,
+    log,
+  })
   server.listen(config.port, config.host)
   await once(server, 'listening').catch((cause: unknown) => {
     throw new Error(`NEDA cannot listen on ${config.host} port ${config.port} (HOST, PORT): ${String(cause)}`, { cause })

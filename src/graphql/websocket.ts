@@ -3,12 +3,14 @@ import type { Duplex } from 'node:stream'
 import { GraphQLError, type GraphQLSchema } from 'graphql'
 import { CloseCode, handleProtocols, makeServer } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Refusal } from '../errors.ts'
 import { type ConnectionId, newId, type SessionId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import { HEARTBEAT_EVERY_MS } from '../realtime/engine.ts'
 import type { OpenStreams } from '../realtime/open-streams.ts'
 import { type Identity, identify, type Services } from './context.ts'
 import type { Documents } from './documents.ts'
+import { drain } from './drain.ts'
 import type { Events, Execution } from './execution.ts'
 import { toClientError } from './refusals.ts'
 
@@ -20,6 +22,8 @@ export interface WebSocketDeps {
   readonly execution: Execution
   readonly path: string
   readonly isAllowedOrigin: (origin: string) => boolean
+  /** How long who talks may go on when the server stops. */
+  readonly patienceMs: number
   readonly log: Logger
 }
 
@@ -50,6 +54,7 @@ export function serveWebSocket(server: Server, deps: WebSocketDeps): AsyncDispos
   const devices = new Set<Device>()
   const sockets = new WebSocketServer({ noServer: true, maxPayload: LONGEST_MESSAGE, perMessageDeflate: false, handleProtocols })
   const protocol = graphqlProtocol(deps)
+  let stopping = false
 
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const { origin } = request.headers
@@ -60,7 +65,8 @@ export function serveWebSocket(server: Server, deps: WebSocketDeps): AsyncDispos
       devices.add(device)
       webSocket.once('close', () => {
         devices.delete(device)
-        if (device.sessionId) deps.services.presence.connectionClosed(device.sessionId, device.connectionId)
+        // Whom we send away comes back: it keeps the whole of its leases for that.
+        if (device.sessionId && !stopping) deps.services.presence.connectionClosed(device.sessionId, device.connectionId)
       })
       talk(device, protocol, deps)
     })
@@ -74,10 +80,15 @@ export function serveWebSocket(server: Server, deps: WebSocketDeps): AsyncDispos
 
   return {
     async [Symbol.asyncDispose]() {
-      clearInterval(pings)
+      stopping = true
       server.off('upgrade', upgrade)
       const closed = [...devices].map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)))
-      for (const { socket } of devices) socket.close(SERVICE_RESTART, 'The server restarts')
+      await drain(devices, {
+        close: ({ socket }) => socket.close(SERVICE_RESTART, 'The server restarts'),
+        isTalking: ({ connectionId }) => deps.services.floor.isTalking(connectionId),
+        patienceMs: deps.patienceMs,
+      })
+      clearInterval(pings)
       const deadline = setTimeout(() => {
         for (const { socket } of devices) socket.terminate()
       }, FINISH_WITHIN_MS)
@@ -150,8 +161,7 @@ function graphqlProtocol(deps: WebSocketDeps) {
         device.sessionId = viewer?.sessionId ?? null
         if (viewer) closeWithSession(viewer.sessionId, device, deps)
         if (!refusal) return true
-        const revoked = refusal.code === 'SESSION_REVOKED'
-        device.socket.close(revoked ? SESSION_REVOKED : TOKEN_REFUSED, refusal.message)
+        device.socket.close(closeCodeOf(refusal), refusal.message)
       } catch (err) {
         log.error({ err }, 'a socket could not be opened')
         device.socket.close(TRY_AGAIN_LATER, 'Try again later')
@@ -162,12 +172,13 @@ function graphqlProtocol(deps: WebSocketDeps) {
       try {
         const prepared = documents.prepare(query)
         if ('errors' in prepared) return prepared.errors.map((error) => toClientError(error, log))
+        const identity = identityOf(device, services)
         return {
           schema,
           document: prepared.document,
           variableValues: variables ?? {},
           operationName: operationName ?? null,
-          contextValue: { ...services, ...identityOf(device, services), connectionId: device.connectionId },
+          contextValue: { ...services, ...(identity instanceof Promise ? await identity : identity), connectionId: device.connectionId },
         }
       } catch (error) {
         return [toClientError(new GraphQLError('not prepared', { originalError: asError(error) }), log)]
@@ -211,11 +222,16 @@ function writeEvents(events: Events, id: string, device: Device, execution: Exec
   }
 }
 
-function identityOf({ sessionId }: Device, { auth, presence }: Services): Identity {
+/** At once for a session that is known: then operations begin in the order in which they came. */
+function identityOf({ sessionId }: Device, { auth, presence }: Services): Identity | Promise<Identity> {
   if (sessionId === null) return { viewer: null, refusal: null }
   presence.signOfLife(sessionId)
-  return { viewer: auth.viewerOfSession(sessionId), refusal: null }
+  const viewer = auth.viewerOfSession(sessionId)
+  return viewer instanceof Promise ? viewer.then((viewer) => ({ viewer, refusal: null })) : { viewer, refusal: null }
 }
+
+const closeCodeOf = ({ code, retryable }: Refusal) =>
+  code === 'SESSION_REVOKED' ? SESSION_REVOKED : retryable ? TRY_AGAIN_LATER : TOKEN_REFUSED
 
 const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown)))
 

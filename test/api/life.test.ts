@@ -126,7 +126,7 @@ describe('NEDA starts, stops, is killed and starts again', () => {
     const { code, printed } = await failingNeda({
       ...env,
       PORT: 'eighty',
-      REDIS_URL: 'redis://secret@localhost',
+      REDIS_URL: 'http://secret@localhost',
       SECRET_KEY: 'tooshort',
       LIVEKIT_URL: 'ws://livekit',
     })

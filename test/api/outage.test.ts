@@ -5,12 +5,15 @@ import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
+import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import type { RealtimeEngine } from '../../src/realtime/engine.ts'
 import {
   FloorDocument,
   GroupsDocument,
   HeartbeatDocument,
   JoinGroupDocument,
+  LogoutDocument,
+  MeDocument,
   ReleaseTalkDocument,
   RenewTalkDocument,
   RequestTalkDocument,
@@ -19,6 +22,7 @@ import {
 } from '../generated/operations.ts'
 import { type Client, signIn } from '../support/client.ts'
 import { startNeda } from '../support/start-neda.ts'
+import { tcpProxy } from '../support/tcp-proxy.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const log = pino({ level: 'silent' })
@@ -54,10 +58,12 @@ test('talking reads nothing from the database: press, renewal, release, heartbea
   } finally {
     spy.mockRestore()
   }
-  // What remains is the record, which nobody waits for.
+  // What remains is the record and the look at what changed, for which nobody waits.
   expect(statements.filter((sql) => /SpeakerHistory/.test(sql)).length).toBeGreaterThan(0)
   expect(
-    statements.filter((sql) => !/^(BEGIN|COMMIT|ROLLBACK)/.test(sql) && !/INSERT INTO "(SpeakerHistory|GroupVoiceSession)"/.test(sql)),
+    statements.filter(
+      (sql) => !/^(BEGIN|COMMIT|ROLLBACK)|INSERT INTO "(SpeakerHistory|GroupVoiceSession)"|FROM "Change"|JOIN "Change"/.test(sql),
+    ),
   ).toEqual([])
 })
 
@@ -83,6 +89,31 @@ test('people go on talking while PostgreSQL is killed, and the record is whole a
   }
   await expect.poll(read, { timeout: 20_000, interval: 200 }).toEqual(ids.toReversed().map((id) => [id, 'RELEASED']))
   expect((await fetch(`${neda.url}/readyz`)).status).toBe(200)
+})
+
+test('who cannot be known while PostgreSQL is away is told to try again, and not to forget the tokens', async () => {
+  await using folder = await temporaryFolder()
+  await using postgres = await openEmbeddedPostgres({ folder: folder.path, log })
+  const url = new URL(postgres.url)
+  await using proxy = await tcpProxy(Number(url.port))
+  url.port = String(proxy.port)
+  await using app = await createApp(readConfig({ NEDA_DATA_DIR: folder.path, DATABASE_URL: url.href, PORT: '0' }), { log })
+  const [ben, cleo] = await Promise.all([signIn(app.url, 'ben', 'push-to-talk'), signIn(app.url, 'cleo', 'push-to-talk')])
+  await cleo.get(LogoutDocument, {})
+  const closeCode = async () => {
+    await using socket = cleo.openSocket()
+    socket.ask(MeDocument, {}).catch(() => undefined)
+    return (await socket.closed).code
+  }
+  proxy.cut()
+  const { errors } = await cleo.ask(MeDocument, {})
+  expect(errors?.[0]?.extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true })
+  expect(await closeCode()).toBe(1013)
+  await using known = ben.openSocket()
+  expect((await known.ask(HeartbeatDocument, { input: { groupIds: [] } })).data?.heartbeat.presentIn).toEqual([])
+  proxy.mend()
+  await expect.poll(() => cleo.refusal(MeDocument, {}), { timeout: 5_000 }).toBe('SESSION_REVOKED')
+  expect(await closeCode()).toBe(4401)
 })
 
 test('17 an engine that fails, or does not answer, is REALTIME_UNAVAILABLE within 600 ms, and nothing is granted', async () => {

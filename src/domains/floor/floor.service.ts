@@ -1,12 +1,13 @@
-import { badInput, Refusal } from '../../errors.ts'
+import { LRUCache } from 'lru-cache'
+import { badInput } from '../../errors.ts'
 import { type BurstId, type ConnectionId, type GroupId, newId, type RequestId, type UserId, type VoiceSessionId } from '../../ids.ts'
-import type { RealtimeEngine, TalkAnswer } from '../../realtime/engine.ts'
+import { LEASE_MS, type RealtimeEngine, type TalkAnswer } from '../../realtime/engine.ts'
 import type { Floor, FloorEvent, FloorMessage, FloorPriority, Position } from '../../realtime/events.ts'
 import type { Feed } from '../../realtime/feed.ts'
 import type { OpenStreams } from '../../realtime/open-streams.ts'
 import { openMessages, type Stream } from '../../realtime/stream.ts'
 import { asAsker, type Viewer } from '../auth/auth.service.ts'
-import type { MemberStanding } from '../auth/standing.ts'
+import type { MemberStanding } from '../auth/facts.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
 import { type Outcome, refused } from '../outcome.ts'
 import { guarded, watchGroup } from '../presence/presence.service.ts'
@@ -33,13 +34,21 @@ const RANKS: readonly FloorPriority[] = ['LOW', 'NORMAL', 'HIGH', 'EMERGENCY']
 export class FloorService {
   readonly #deps: FloorDeps
 
+  /** Connections over which somebody pressed or renewed within a lease: they are not closed without need. */
+  readonly #talking = new LRUCache<ConnectionId, true>({ max: 20_000, ttl: LEASE_MS })
+
   constructor(deps: FloorDeps) {
     this.#deps = deps
   }
 
+  /** Whether a burst probably hangs on this connection. */
+  isTalking(connectionId: ConnectionId): boolean {
+    return this.#talking.has(connectionId)
+  }
+
   async requestTalk(viewer: Viewer, connectionId: ConnectionId | null, request: FloorRequest): Promise<TalkAnswer> {
-    const { group, member } = this.#deps.groups.own(viewer, request.groupId)
-    return this.#deps.engine.requestTalk({
+    const { group, member } = await this.#deps.groups.own(viewer, request.groupId)
+    const answer = await this.#deps.engine.requestTalk({
       ...asAsker(viewer, connectionId),
       group: { id: group.id, name: group.name },
       requestId: validRequestId(request.requestId),
@@ -52,37 +61,42 @@ export class FloorService {
       burstId: newId<BurstId>(),
       voiceSessionId: newId<VoiceSessionId>(),
     })
+    if (answer.outcome === 'GRANTED' && connectionId) this.#talking.set(connectionId, true)
+    return answer
   }
 
   async renewTalk(viewer: Viewer, connectionId: ConnectionId | null, groupId: GroupId, burstId: BurstId) {
-    this.#deps.groups.own(viewer, groupId)
-    return this.#deps.engine.renewTalk({ groupId, sessionId: viewer.sessionId, connectionId, burstId })
+    await this.#deps.groups.own(viewer, groupId)
+    const answer = await this.#deps.engine.renewTalk({ groupId, sessionId: viewer.sessionId, connectionId, burstId })
+    if (answer.renewed && connectionId) this.#talking.set(connectionId, true)
+    return answer
   }
 
-  async releaseTalk(viewer: Viewer, groupId: GroupId, requestId: string) {
-    this.#deps.groups.own(viewer, groupId)
+  async releaseTalk(viewer: Viewer, connectionId: ConnectionId | null, groupId: GroupId, requestId: string) {
+    await this.#deps.groups.own(viewer, groupId)
+    if (connectionId) this.#talking.delete(connectionId)
     return this.#deps.engine.releaseTalk({ groupId, sessionId: viewer.sessionId, requestId: validRequestId(requestId) })
   }
 
   /** By the group's manager, or an admin. */
   async revokeTalk(viewer: Viewer, groupId: GroupId, burstId: BurstId) {
-    this.#mustManage(viewer, groupId)
+    await this.#deps.groups.managed(viewer, groupId)
     return this.#deps.engine.revokeTalk({ groupId, burstId, by: asAsker(viewer, null).person })
   }
 
   /** By the group's manager, or an admin. Kept in the engine: a new epoch forgets it. */
   async muteMember(viewer: Viewer, groupId: GroupId, userId: UserId, durationMs: number): Promise<Outcome<UserId>> {
-    this.#mustManage(viewer, groupId)
+    await this.#deps.groups.managed(viewer, groupId)
     if (durationMs < MUTE_MS.least || durationMs > MUTE_MS.most)
       return refused('INVALID_VALUE', ['input', 'durationMs'], `A mute lasts ${MUTE_MS.least} to ${MUTE_MS.most} ms.`)
-    if (!this.#deps.groups.hasMember(groupId, userId)) return notAMember
+    if (!(await this.#deps.groups.hasMember(groupId, userId))) return notAMember
     await this.#deps.engine.muteMember({ groupId, userId, durationMs, by: asAsker(viewer, null).person })
     return { done: userId, userErrors: [] }
   }
 
   async unmuteMember(viewer: Viewer, groupId: GroupId, userId: UserId): Promise<Outcome<UserId>> {
-    this.#mustManage(viewer, groupId)
-    if (!this.#deps.groups.hasMember(groupId, userId)) return notAMember
+    await this.#deps.groups.managed(viewer, groupId)
+    if (!(await this.#deps.groups.hasMember(groupId, userId))) return notAMember
     await this.#deps.engine.unmuteMember({ groupId, userId })
     return { done: userId, userErrors: [] }
   }
@@ -92,7 +106,7 @@ export class FloorService {
   }
 
   async floor(viewer: Viewer, groupId: GroupId): Promise<Floor> {
-    this.#deps.groups.visible(viewer, groupId)
+    await this.#deps.groups.visible(viewer, groupId)
     return this.floorOf(groupId)
   }
 
@@ -108,14 +122,9 @@ export class FloorService {
 
   async hearMessages(viewer: Viewer, groupId: GroupId): Promise<Feed<FloorMessage>> {
     const { groups, streams, engine } = this.#deps
-    groups.own(viewer, groupId)
+    await groups.own(viewer, groupId)
     const messages = await openMessages(engine, groupId, viewer.sessionId)
     return guarded(streams, messages, () => groups.lostRight(viewer.sessionId, groupId, { asMember: true }))
-  }
-
-  #mustManage(viewer: Viewer, groupId: GroupId) {
-    const { member } = this.#deps.groups.visible(viewer, groupId)
-    if (member?.role !== 'GROUP_MANAGER' && viewer.systemRole !== 'ADMIN') throw new Refusal('FORBIDDEN')
   }
 }
 

@@ -106,7 +106,8 @@ builder.mutationField('releaseTalk', (t) =>
     description:
       "Button up (Floor Release): ends the burst of this press, or its waiting. Safe to repeat, and to arrive before its request. It never touches another device's burst, or a later one. Members only: an admin who is none is FORBIDDEN, for all others the group is NOT_FOUND.",
     args: { input: t.arg({ type: ReleaseTalkInput, required: true, description: 'The press that ends.' }) },
-    resolve: (_root, { input }, { floor, viewer }) => floor.releaseTalk(viewer, fromGlobalId('Group', input.groupId), input.requestId),
+    resolve: (_root, { input }, { floor, viewer, connectionId }) =>
+      floor.releaseTalk(viewer, connectionId, fromGlobalId('Group', input.groupId), input.requestId),
   }),
 )
 

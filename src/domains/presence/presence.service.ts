@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { Refusal, type RefusalCode } from '../../errors.ts'
 import type { ConnectionId, GroupId, SessionId } from '../../ids.ts'
 import { idList } from '../../input.ts'
@@ -20,12 +21,15 @@ export interface PresenceDeps {
 export class PresenceService {
   readonly #deps: PresenceDeps
 
+  /** From whom a sign of life was noted just now: pings are 4 s apart, a lease lasts more than twice as long. */
+  readonly #heardLately = new LRUCache<SessionId, true>({ max: 20_000, ttl: 1_000 })
+
   constructor(deps: PresenceDeps) {
     this.#deps = deps
   }
 
   async joinGroup(viewer: Viewer, connectionId: ConnectionId | null, groupId: GroupId): Promise<Floor> {
-    this.#deps.groups.own(viewer, groupId)
+    await this.#deps.groups.own(viewer, groupId)
     const floor = await this.#deps.engine.joinGroup({ ...asAsker(viewer, connectionId), groupId })
     // Deleted after the check above.
     if (floor.state === 'CLOSED') throw new Refusal('GROUP_CLOSED')
@@ -33,7 +37,7 @@ export class PresenceService {
   }
 
   async leaveGroup(viewer: Viewer, groupId: GroupId): Promise<Floor> {
-    this.#deps.groups.own(viewer, groupId)
+    await this.#deps.groups.own(viewer, groupId)
     return this.#deps.engine.leaveGroup({ groupId, sessionId: viewer.sessionId })
   }
 
@@ -43,8 +47,10 @@ export class PresenceService {
     return this.#deps.engine.heartbeat({ sessionId: viewer.sessionId, groupIds })
   }
 
-  /** Something was received from the device, whatever it was. Nobody waits for this to be noted. */
+  /** Something was received from the device, whatever it was. Nobody waits for this to be noted, and not each of many is. */
   signOfLife(sessionId: SessionId): void {
+    if (this.#heardLately.has(sessionId)) return
+    this.#heardLately.set(sessionId, true)
     this.#unawaited(this.#deps.engine.heartbeat({ sessionId }))
   }
 
@@ -62,6 +68,11 @@ export class PresenceService {
   }
 }
 
+/** What ended by a group's deletion is told before its streams end; it may still be on its way from the engine. */
+const LAST_WORDS_MS = 250
+/** Who watches a floor hears CLOSED, which may take its turn behind thousands, and ends the stream. This is for when it does not come. */
+const CLOSED_WITHIN_MS = 5_000
+
 /** Opens a stream of a group's events for who may see the group, and ends it when that right ends. */
 export async function watchGroup<Event extends Position & { readonly kind: string }, Snapshot extends Position>(
   { groups, streams }: Pick<PresenceDeps, 'groups' | 'streams'>,
@@ -71,12 +82,10 @@ export async function watchGroup<Event extends Position & { readonly kind: strin
   after: Position | undefined,
   { tellsItsEnd }: { readonly tellsItsEnd: boolean },
 ): Promise<Stream<Event, Snapshot>> {
-  groups.visible(viewer, groupId)
+  await groups.visible(viewer, groupId)
   const stream = await openStream(log, groupId, after)
   const lost = () => groups.lostRight(viewer.sessionId, groupId, { asMember: false })
-  // Who watches a floor hears CLOSED, which may take its turn behind thousands; the stream ends by that.
-  const follows = () => (tellsItsEnd && lost() === 'GROUP_CLOSED' ? null : lost())
-  return guarded(streams, stream, lost, follows)
+  return guarded(streams, stream, lost, tellsItsEnd ? CLOSED_WITHIN_MS : LAST_WORDS_MS)
 }
 
 /** Ends a stream when the right to it is lost. */
@@ -84,9 +93,14 @@ export function guarded<Opened extends Pick<Feed<unknown>, 'onEnd' | 'end'>>(
   streams: OpenStreams,
   stream: Opened,
   lost: () => RefusalCode | null,
-  follows = lost,
+  closedWithinMs = LAST_WORDS_MS,
 ): Opened {
-  stream.onEnd(streams.add({ lost: follows, end: (code) => stream.end(code) }))
+  const end = (code: RefusalCode) => {
+    if (code !== 'GROUP_CLOSED') return stream.end(code)
+    const last = setTimeout(() => stream.end(code), closedWithinMs)
+    stream.onEnd(() => clearTimeout(last))
+  }
+  stream.onEnd(streams.add({ lost, end }))
   // The right may have been lost while the stream was being opened and nobody could end it yet.
   const code = lost()
   if (code) stream.end(code)

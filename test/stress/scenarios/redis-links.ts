@@ -1,0 +1,237 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { RemoveGroupMemberDocument, RequestTalkDocument } from '../../generated/operations.ts'
+import { traffic } from '../load.ts'
+import type { Device, Place } from '../people.ts'
+import { alone } from '../scenario.ts'
+import { codeOf, floorOf, outcomeOf, press, release, renew, talk } from '../talk.ts'
+import { timed, until } from '../until.ts'
+
+/** Who asks is told within this that nothing was granted. */
+const REFUSED_WITHIN_MS = 600
+/** After the mending, the first press is granted within this. */
+const BACK_WITHIN_MS = 1_000
+
+/** The connections over which an instance is told what happens elsewhere. */
+const subscriber = (firstWords: string) => /subscribe/i.test(firstWords)
+
+async function isRefused(device: Device, place: Place, groupId: string, requestId: string): Promise<void> {
+  const { ms, result } = await timed(() => device.at(place).ask(RequestTalkDocument, { input: { groupId, requestId } }))
+  expect({ code: codeOf(result), retryable: result.errors?.[0]?.extensions?.retryable }).toEqual({
+    code: 'REALTIME_UNAVAILABLE',
+    retryable: true,
+  })
+  expect(ms).toBeLessThan(REFUSED_WITHIN_MS)
+}
+
+/** Presses until one is granted; answers when that was. */
+async function firstGrant(device: Device, place: Place, groupId: string): Promise<number> {
+  let n = 0
+  return until('a grant', async () => (await outcomeOf(device.at(place), groupId, `back${n++}`)) === 'GRANTED', 5_000)
+}
+
+const isReady = async ({ url }: Place) => (await fetch(`${url}/readyz`)).status
+
+/** The way of one instance to Redis fails: it grants nothing from memory, loses nothing, and the other goes on. */
+export const redisLinks = [
+  alone('B is cut off from Redis: it says so within 600 ms, A goes on, and B grants again within 1 s of the mending', async (stage) => {
+    const { groupId, maya, ben } = await stage.trio()
+    await stage.watch(maya.at(stage.a), groupId)
+    stage.b.redis.cut()
+    for (let n = 0; n < 5; n++) await isRefused(ben, stage.b, groupId, `cut${n}`)
+    const { id } = await talk(ben.at(stage.a), groupId, 'r1')
+    expect((await renew(ben.at(stage.a), groupId, id)).renewed).toBe(true)
+    await release(ben.at(stage.a), groupId, 'r1')
+    stage.b.redis.mend()
+    expect(await firstGrant(ben, stage.b, groupId)).toBeLessThan(BACK_WITHIN_MS)
+  }),
+
+  alone(
+    'B is cut off from Redis while people listen at B: their sockets stay open and are whole after the mending, by themselves',
+    async (stage) => {
+      const { groupId, maya, ben } = await stage.trio()
+      const socket = stage.socket(maya, stage.b)
+      const there = await stage.watch(socket, groupId)
+      await stage.watch(maya.at(stage.a), groupId)
+      stage.b.redis.cut()
+      for (let n = 0; n < 10; n++) {
+        await talk(ben.at(stage.a), groupId, `r${n}`)
+        await release(ben.at(stage.a), groupId, `r${n}`)
+      }
+      await sleep(1_000)
+      stage.b.redis.mend()
+      await stage.converged(groupId, maya)
+      expect(socket.isOpen).toBe(true)
+      expect(there.events.filter(({ gap }) => gap)).toEqual([])
+      expect(there.events).toHaveLength(21)
+    },
+  ),
+
+  alone('requests of B lie in the network for a second and then arrive: nothing that was reported failed is granted', async (stage) => {
+    const { groupId, maya, ben } = await stage.trio()
+    const floor = await stage.watch(maya.at(stage.a), groupId)
+    stage.b.redis.hold()
+    await Promise.all([1, 2, 3].map((n) => isRefused(ben, stage.b, groupId, `held${n}`)))
+    await sleep(400)
+    stage.b.redis.mend()
+    await sleep(1_000)
+    expect(floor.events.map(({ kind }) => kind)).toEqual(['SNAPSHOT'])
+    expect((await floorOf(maya.at(stage.b), groupId)).state).toBe('IDLE')
+  }),
+
+  alone("Redis' answers to B are lost: the press is reported failed, and what it made is gone 1 s after the mending", async (stage) => {
+    const { groupId, maya, ben } = await stage.trio()
+    const floor = await stage.watch(maya.at(stage.a), groupId)
+    stage.b.redis.dropReplies((words) => !subscriber(words))
+    await isRefused(ben, stage.b, groupId, 'lost')
+    expect((await floor.next('TAKEN')).floor.burst?.speaker.id).toBe(ben.userId)
+    stage.b.redis.mend()
+    expect((await floor.next('IDLE', BACK_WITHIN_MS)).previous?.endReason).toBe('NOT_STARTED')
+    expect(await outcomeOf(ben.at(stage.a), groupId, 'lost')).toBe('ENDED')
+  }),
+
+  alone(
+    "Redis' answers to B are lost and the device repeats its press at A: it keeps the floor, B does not take it back",
+    async (stage) => {
+      const { groupId, maya, ben } = await stage.trio()
+      const floor = await stage.watch(maya.at(stage.a), groupId)
+      stage.b.redis.dropReplies((words) => !subscriber(words))
+      const failing = isRefused(ben, stage.b, groupId, 'lost')
+      const { floor: taken } = await floor.next('TAKEN')
+      const again = await talk(ben.at(stage.a), groupId, 'lost')
+      expect(again.id).toBe(taken.burst?.id)
+      await failing
+      stage.b.redis.mend()
+      for (let n = 0; n < 3; n++) {
+        await sleep(1_000)
+        expect((await renew(ben.at(stage.a), groupId, again.id)).renewed).toBe(true)
+      }
+      expect(floor.events.map(({ kind }) => kind)).toEqual(['SNAPSHOT', 'TAKEN'])
+    },
+  ),
+
+  alone('B no longer hears what happens, and no connection breaks: its streams are whole again by themselves', async (stage) => {
+    const { groupId, maya, ben } = await stage.trio()
+    await stage.watch(maya.at(stage.a), groupId)
+    const there = await stage.watch(stage.socket(maya, stage.b), groupId)
+    stage.b.redis.blackhole(subscriber)
+    for (let n = 0; n < 10; n++) {
+      await talk(ben.at(stage.either), groupId, `r${n}`)
+      await release(ben.at(stage.either), groupId, `r${n}`)
+    }
+    await stage.converged(groupId, maya, 2_500)
+    expect(there.events).toHaveLength(21)
+  }),
+
+  alone('the last thing that B was to hear is lost: it knows within 2 s', async (stage) => {
+    const { groupId, maya, ben } = await stage.trio()
+    await stage.watch(maya.at(stage.a), groupId)
+    const there = await stage.watch(maya.at(stage.b), groupId)
+    stage.b.redis.blackhole(subscriber)
+    const burst = await talk(ben.at(stage.a), groupId, 'r')
+    const holding = stage.keepOn(() => renew(ben.at(stage.a), groupId, burst.id), 1_000)
+    const { floor } = await there.next('TAKEN', 2_300)
+    expect(floor.burst?.id).toBe(burst.id)
+    await holding.stop()
+  }),
+
+  alone('the connection over which B hears breaks again and again amid 100 presses: no gap, no repeat, no step back', async (stage) => {
+    const { groupId, maya, ben, cleo } = await stage.trio()
+    await stage.watch(maya.at(stage.a), groupId)
+    const there = await stage.watch(stage.socket(maya, stage.b), groupId)
+    const load = traffic(stage, groupId, [ben, cleo], 15)
+    for (let n = 0; n < 10; n++) {
+      await sleep(stage.random.between(50, 300))
+      stage.b.redis.reset(subscriber)
+    }
+    await load.stop(50)
+    await stage.converged(groupId, maya)
+    expect(there.events.filter(({ gap }) => gap)).toEqual([])
+  }),
+
+  alone(
+    'all connections of B to Redis break ten times under load: a press succeeds or is REALTIME_UNAVAILABLE, and nothing is stuck',
+    async (stage) => {
+      const { groupId, maya, ben } = await stage.trio()
+      await stage.watchBoth(maya, groupId)
+      const said = new Set<string>()
+      const load = stage.keepOn(async (n) => {
+        said.add(await outcomeOf(ben.at(stage.b), groupId, `r${n}`))
+        // A release that failed as well is the lease's to mend.
+        await release(ben.at(stage.either), groupId, `r${n}`).catch(() => undefined)
+      }, 5)
+      for (let n = 0; n < 10; n++) {
+        await sleep(stage.random.between(20, 200))
+        stage.b.redis.reset()
+      }
+      await load.stop()
+      expect([...said].filter((word) => !['GRANTED', 'REALTIME_UNAVAILABLE'].includes(word))).toEqual([])
+      await until('the floor is free', async () => (await floorOf(maya.at(stage.a), groupId)).state === 'IDLE', 4_600)
+      await stage.converged(groupId, maya)
+    },
+  ),
+
+  alone('B is far away from Redis, A is near: presses at both meet, and one is granted each time', async (stage) => {
+    const { groupId, manager, members } = await stage.team(10)
+    await stage.watchBoth(manager, groupId)
+    stage.b.redis.delay({ up: 60, down: 60 })
+    for (let round = 0; round < 4; round++) {
+      const pressed = await Promise.all(
+        members.map(async (device, n) => {
+          const place = n % 2 === 0 ? stage.a : stage.b
+          if (place === stage.a) await sleep(stage.random.between(40, 80))
+          return { device, ...(await press(device.at(place), groupId, `r${round}`)) }
+        }),
+      )
+      const winners = pressed.filter(({ outcome }) => outcome === 'GRANTED')
+      expect(winners).toHaveLength(1)
+      await release(winners[0]?.device.at(stage.a) ?? manager.at(stage.a), groupId, `r${round}`)
+    }
+  }),
+
+  alone('the speaker at B is cut off with B: it goes on at A, and nobody hears of it', async (stage) => {
+    const { groupId, maya, ben } = await stage.trio()
+    const floor = await stage.watch(maya.at(stage.a), groupId)
+    const { id } = await talk(stage.socket(ben, stage.b), groupId, 'r1')
+    stage.b.redis.cut()
+    await sleep(1_300)
+    expect((await renew(ben.at(stage.a), groupId, id)).renewed).toBe(true)
+    stage.b.redis.mend()
+    await sleep(2_000)
+    expect((await renew(ben.at(stage.a), groupId, id)).renewed).toBe(true)
+    expect(floor.events.map(({ kind }) => kind)).toEqual(['SNAPSHOT', 'TAKEN'])
+  }),
+
+  alone('a member is removed at A while B hears nothing: its stream at B ends within 1 s all the same', async (stage) => {
+    const { groupId, ben } = await stage.trio()
+    const here = await stage.watch(stage.socket(ben, stage.b), groupId)
+    stage.b.redis.blackhole(subscriber)
+    await stage.adminAt(stage.a).get(RemoveGroupMemberDocument, { input: { groupId, userId: ben.userId } })
+    expect(await here.ended(1_000)).toBe('ACCESS_REVOKED')
+  }),
+
+  alone('B says that it is not ready while it is cut off, A stays ready', async (stage) => {
+    stage.b.redis.blackhole()
+    await until('B is not ready', async () => (await isReady(stage.b)) === 503, 6_000)
+    expect(await isReady(stage.a)).toBe(200)
+    stage.b.redis.mend()
+    await until('B is ready', async () => (await isReady(stage.b)) === 200, 3_000)
+  }),
+
+  alone(
+    'Redis stands still for a second: both instances refuse within 600 ms, nothing is granted late, and the streams go on',
+    async (stage) => {
+      const { groupId, maya, ben, cleo } = await stage.trio()
+      const [floor] = await stage.watchBoth(maya, groupId)
+      stage.cluster.redis.pause()
+      stage.defer(() => stage.cluster.redis.resume())
+      await Promise.all([isRefused(ben, stage.a, groupId, 'b'), isRefused(cleo, stage.b, groupId, 'c')])
+      await sleep(500)
+      stage.cluster.redis.resume()
+      await sleep(700)
+      expect(floor.events.map(({ kind }) => kind)).toEqual(['SNAPSHOT'])
+      expect(await firstGrant(ben, stage.b, groupId)).toBeLessThan(BACK_WITHIN_MS)
+      await stage.converged(groupId, maya)
+    },
+  ),
+]
