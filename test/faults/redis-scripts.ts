@@ -70,7 +70,7 @@ const commands: readonly Fault[] = [
     CONTRACT,
   ),
   fault('4.8', 'a refusal is not remembered', 'request-talk', '  R.remember(command.sessionId, command.requestId, record)\n', ''),
-  fault('4.10', "the waiter's other name is not remembered", 'request-talk', "    rename(waiter, 'WAITING')\n", ''),
+  fault('4.10', "the waiter's other name is not remembered", 'request-talk', "    rename(waiter, 'WAITING')\n", '', CONTRACT),
   fault(
     '4.12',
     'anybody may renew',

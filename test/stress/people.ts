@@ -44,7 +44,7 @@ export class People {
   readonly #admin: Client
   readonly #free: Device[] = []
   /** An instance turns away whoever would make its queue of passwords too long. */
-  readonly #atOnce = pLimit(8)
+  readonly #atOnce = pLimit(4)
   #made = 0
 
   constructor(admin: Client) {
@@ -54,6 +54,11 @@ export class People {
   async take(count: number): Promise<Device[]> {
     const known = this.#free.splice(0, count)
     return [...known, ...(await Promise.all(Array.from({ length: count - known.length }, () => this.newcomer())))]
+  }
+
+  /** Makes people before they are needed: it is dear, and would slow what is measured. */
+  async prepare(count: number): Promise<void> {
+    this.giveBack(await this.take(count))
   }
 
   giveBack(devices: readonly Device[]): void {

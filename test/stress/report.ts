@@ -16,9 +16,9 @@ export class Report {
     console.log(`${what}, --seed ${options.seed}`)
   }
 
-  passed(name: string, ms: number): void {
+  passed(name: string, ms: number, attempt = 1): void {
     this.#passed += 1
-    console.log(`ok      ${seconds(ms)}  ${name}`)
+    console.log(`ok      ${seconds(ms)}  ${name}${attempt > 1 ? ` (try ${attempt}: before, an instance did not answer in time)` : ''}`)
   }
 
   failed(name: string, ms: number, error: unknown, round: number): void {

@@ -4,19 +4,24 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
-import { type Cluster, openCluster } from '../support/cluster.ts'
+import { type Cluster, type Instance, openCluster } from '../support/cluster.ts'
+import { machine } from './machine.ts'
 import { readOptions } from './options.ts'
 import { People } from './people.ts'
 import { callOffBySignal, playInTime } from './play.ts'
 import { Random } from './random.ts'
 import { Report } from './report.ts'
 import type { Scenario } from './scenario.ts'
+import { PRESS_RATE } from './scenarios/races.ts'
 import { scenarios } from './scenarios.ts'
 import { Stage } from './stage.ts'
 import { until } from './until.ts'
 
 /** More at once would measure the machine instead of NEDA. */
-const AT_ONCE = { PATIENT: 10, BUSY: 4 }
+const AT_ONCE = { PATIENT: 10, BUSY: 2, ALONE: 1 }
+const PEOPLE = 40
+/** Those that are ALONE are about instances that do not answer. */
+const TRIES = 3
 const LONGEST_MS = 40_000
 
 const options = readOptions()
@@ -24,39 +29,44 @@ const callOff = callOffBySignal()
 const chosen = scenarios.filter(({ name }) => name.includes(options.only))
 const report = new Report(`${chosen.length} scenarios on two instances`, options)
 
+/**
+ * Each scenario plays on two instances. Those that bend an instance's way to Redis or PostgreSQL have a pair to themselves, one at a time, so
+ * that the others need not wait for them; Redis, PostgreSQL and the people are everybody's.
+ */
 async function main(): Promise<number> {
-  await using cluster = await openCluster({ names: ['A', 'B'], appendOnly: true, env: { PRESS_RATE: '50' } })
+  const env = { NODE_ENV: 'production', PRESS_RATE: String(PRESS_RATE) }
+  await using cluster = await openCluster({ names: ['A', 'B', 'C', 'D'], appendOnly: true, env })
+  const pids = cluster.instances.map(({ pid }) => pid)
+  machine.follow(pids, cluster.redis.pid)
   const people = new People(cluster.admin)
+  await people.prepare(Math.min(PEOPLE, 10 * chosen.length))
   for (let round = 1; round <= options.repeat; round++) {
-    const act = (scenario: Scenario) => play(scenario, cluster, people, round)
-    const limits = { PATIENT: pLimit(AT_ONCE.PATIENT), BUSY: pLimit(AT_ONCE.BUSY) }
-    await Promise.all(chosen.map((scenario) => (scenario.lane === 'ALONE' ? undefined : limits[scenario.lane](act, scenario))))
-    for (const scenario of chosen.filter(({ lane }) => lane === 'ALONE')) {
-      await act(scenario)
-      await mend(cluster)
-    }
+    const limits = { PATIENT: pLimit(AT_ONCE.PATIENT), BUSY: pLimit(AT_ONCE.BUSY), ALONE: pLimit(AT_ONCE.ALONE) }
+    await Promise.all(chosen.map((scenario) => limits[scenario.lane](play, scenario, cluster, people, round)))
   }
   sayWhoEnded(cluster)
   if (report.hasFailures) report.keepLogs(cluster.instances)
   return report.end()
 }
 
-function play({ name, play }: Scenario, cluster: Cluster, people: People, round: number): Promise<void> {
-  return playInTime(report, { name, round, longestMs: LONGEST_MS, callOff }, async () => {
-    await using stage = new Stage(cluster, people, new Random(options.seed, round, name))
+async function play({ name, lane, play }: Scenario, cluster: Cluster, people: People, round: number): Promise<void> {
+  const pair = lane === 'ALONE' ? cluster.instances.slice(2) : cluster.instances.slice(0, 2)
+  await playInTime(report, { name, round, longestMs: LONGEST_MS, callOff, tries: lane === 'ALONE' ? 1 : TRIES }, async () => {
+    await using stage = new Stage(cluster, people, new Random(options.seed, round, name), pair)
     await play(stage)
     stage.judge()
   })
+  if (lane === 'ALONE') await mend(pair)
 }
 
-/** Whatever a scenario left behind: both ways are whole again, and both instances say so. */
-async function mend({ instances }: Cluster): Promise<void> {
-  for (const { redis, postgres } of instances) {
+/** Whatever a scenario left behind: the ways are whole again, and the instances say so. */
+async function mend(pair: readonly Instance[]): Promise<void> {
+  for (const { redis, postgres } of pair) {
     redis.mend()
     postgres.mend()
   }
-  const isReady = async ({ url }: { url: string }) => (await fetch(`${url}/readyz`)).ok
-  await until('both instances are ready', async () => (await Promise.all(instances.map(isReady))).every(Boolean), 10_000)
+  const isReady = async ({ url }: Instance) => (await fetch(`${url}/readyz`)).ok
+  await until('both instances are ready', async () => (await Promise.all(pair.map(isReady))).every(Boolean), 10_000)
   await sleep(50)
 }
 

@@ -25,8 +25,8 @@ export class Stage implements AsyncDisposable {
   readonly #owned = new AsyncDisposableStack()
   readonly #floors: FloorWatch[] = []
 
-  constructor(cluster: Cluster, people: People, random: Random) {
-    const [a, b] = cluster.instances
+  /** On the first two instances of the cluster, if none are named. */
+  constructor(cluster: Cluster, people: People, random: Random, [a, b]: readonly Instance[] = cluster.instances) {
     if (!a || !b) throw new Error('a stage has two instances')
     this.a = a
     this.b = b
@@ -92,9 +92,9 @@ export class Stage implements AsyncDisposable {
     return watch
   }
 
-  /** One reader at each instance. */
+  /** One reader at each instance, over SSE and over a socket. */
   async watchBoth(device: Device, groupId: string): Promise<[FloorWatch, FloorWatch]> {
-    return Promise.all([this.watch(device.at(this.a), groupId), this.watch(device.at(this.b), groupId)])
+    return Promise.all([this.watch(device.at(this.a), groupId), this.watch(this.socket(device, this.b), groupId)])
   }
 
   async watchPresence(over: Client | Socket, groupId: string, after?: { cursor: string }): Promise<PresenceWatch> {

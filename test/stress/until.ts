@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Stopwatch } from './machine.ts'
 
-/** Waits until it is true, and says after which time it was; fails with `what` if it takes longer. */
+/** Waits until it is true, and says after which time it was; fails with `what` if it takes longer, the time aside that a busy machine takes. */
 export async function until(what: string, isTrue: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<number> {
-  const began = performance.now()
+  const watch = new Stopwatch()
   for (;;) {
     // One more look after the deadline: on a busy machine the last one may have been long before it.
-    const isLast = performance.now() - began > withinMs
-    if (await isTrue()) return performance.now() - began
+    const isLast = watch.isPast(withinMs)
+    if (await isTrue()) return watch.ms
     if (isLast) throw new Error(`${what}: not within ${withinMs} ms`)
     await sleep(5)
   }

@@ -10,6 +10,8 @@ import { until } from './until.ts'
 
 export type PresenceEvent = PresenceSubscription['presence']
 
+const FOR_EVER_MS = 600_000
+
 interface Position {
   readonly epoch: string
   readonly sequence: number
@@ -23,10 +25,15 @@ class Watch<Result, Event extends { readonly kind: string; readonly cursor: stri
   #read = 0
   #looked = 0
   #over = false
+  #hasEnded = false
 
   constructor(stream: Subscription<Result>, eventOf: (result: Result) => Event) {
     this.#stream = stream
     this.#eventOf = eventOf
+    void stream.received.ended(FOR_EVER_MS).then(
+      () => (this.#hasEnded = true),
+      () => undefined, // it has not ended, and nobody waits for it any more
+    )
   }
 
   /** All events so far. */
@@ -70,7 +77,7 @@ class Watch<Result, Event extends { readonly kind: string; readonly cursor: stri
 
   /** Waits for the server to end it, and answers why. */
   async ended(withinMs = 5_000): Promise<string | undefined> {
-    await this.#stream.received.ended(withinMs)
+    await until('the end of a stream', () => this.#hasEnded, withinMs)
     return this.endCode
   }
 

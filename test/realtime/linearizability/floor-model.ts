@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Fate } from './fate.ts'
 import type { Model } from './wgl.ts'
 
@@ -49,6 +50,8 @@ export interface Floor {
   readonly holder: Holder | null
   readonly token: bigint
   readonly requests: ReadonlyMap<string, Request>
+  /** Stands for all requests, so that two floors are compared quickly. */
+  readonly imprint: bigint
   /** The names of requests that are named more than once. The others need not be remembered. */
   readonly isAskedAgain: ReadonlySet<string>
 }
@@ -63,13 +66,12 @@ export interface Told {
 }
 
 export const floorModel = ({ tokens, asked }: Told): Model<Floor, Operation> => ({
-  initial: { holder: null, token: 0n, requests: new Map(), isAskedAgain: askedAgain(asked) },
+  initial: { holder: null, token: 0n, requests: new Map(), imprint: 0n, isAskedAgain: askedAgain(asked) },
   // What was not answered may be done later. The engine may end what a press began that is placed later; a lease is over by its time.
   isCertain: (operation) => 'lapse' in operation || ('answered' in operation && operation.answered !== 'OPEN'),
-  key: ({ holder, token, requests }) => {
+  key: ({ holder, token, imprint }) => {
     const { burstId, leaseFrom, takenUp, names } = holder ?? { burstId: '', leaseFrom: '', takenUp: '', names: [] }
-    const remembered = [...requests].map(([name, { is, ...more }]) => `${name} ${is} ${'engaged' in more && more.engaged}`)
-    return [burstId, leaseFrom, takenUp, names, token, ...remembered].join()
+    return [burstId, leaseFrom, takenUp, names, token, imprint].join()
   },
   step: (floor, operation) => {
     if ('lapse' in operation) return [floor.holder?.leaseFrom === operation.lapse ? ended(floor) : floor]
@@ -149,5 +151,10 @@ function takenUp(floor: Floor, serial: number): Floor {
 }
 
 function remembering(floor: Floor, name: string, request: Request): Floor {
-  return floor.isAskedAgain.has(name) ? { ...floor, requests: new Map(floor.requests).set(name, request) } : floor
+  if (!floor.isAskedAgain.has(name)) return floor
+  const imprint = floor.imprint ^ imprintOf(name, floor.requests.get(name)) ^ imprintOf(name, request)
+  return { ...floor, requests: new Map(floor.requests).set(name, request), imprint }
 }
+
+const imprintOf = (name: string, request: Request | undefined) =>
+  request ? BigInt(`0x${hash('sha1', `${name} ${JSON.stringify(request)}`).slice(0, 24)}`) : 0n

@@ -22,7 +22,7 @@ const TOTALS = ['operations', 'unknown', 'bursts', 'lapses'] as const
 function expectOneFloor(name: string, findings: readonly Finding[]) {
   const totals = TOTALS.map((of) => [of, findings.reduce((total, finding) => total + finding[of], 0)] as const)
   console.log(`${name}: ${findings.length} histories, ${totals.map(([of, total]) => `${total} ${of}`).join(', ')}, seed ${SEED}`)
-  expect(findings.flatMap(({ problems }) => problems)).toEqual([])
+  expect(findings.flatMap(({ problems }) => problems.slice(0, 3))).toEqual([])
   expect(Math.min(...findings.map(({ operations }) => operations))).toBeGreaterThanOrEqual(CAST.operations)
   expect(Object.fromEntries(totals).lapses).toBeGreaterThan(0)
 }
@@ -35,7 +35,10 @@ describe.concurrent('whatever devices are told', () => {
     await using engine = new MemoryEngine({ clock: systemClock, pressRate: 1_000_000, epoch: newId(), fencingToken: 0n, onError })
     const random = new Random(SEED, 'in process')
     const ways = [{ engine: networked(engine, random), failures: FAIR }] as const
-    expectOneFloor('in process', await play({ ...CAST, ways, random, now: Date.now }, performance.now() + PLAY_MS))
+    expectOneFloor(
+      'in process',
+      await play({ ...CAST, ways, random, pressWithinMs: Number.POSITIVE_INFINITY }, performance.now() + PLAY_MS),
+    )
   })
 
   test.runIf(hasRedis())('two instances: one order on one floor explains it', async () => {

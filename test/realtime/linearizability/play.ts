@@ -4,7 +4,7 @@ import type { FloorEvent } from '../../../src/realtime/events.ts'
 import type { Random } from '../../stress/random.ts'
 import { Device, type Way } from './device.ts'
 import { floorModel } from './floor-model.ts'
-import { DEADLINE_DIFFERS_MS, History, PRESS_WITHIN_MS } from './history.ts'
+import { DEADLINE_DIFFERS_MS, History } from './history.ts'
 import { FAIR } from './weather.ts'
 import { check } from './wgl.ts'
 
@@ -23,8 +23,8 @@ export interface Cast {
   /** The fewest in each group; it goes on for longer if need be. */
   readonly operations: number
   readonly random: Random
-  /** Engine time. */
-  readonly now: () => number
+  /** A press takes effect within this, or never; Infinity where it cannot be late. */
+  readonly pressWithinMs: number
 }
 
 export interface Finding {
@@ -43,7 +43,7 @@ export async function play({ groups, thinkMs, ...cast }: Cast, until: number): P
 }
 
 async function playGroup(
-  { ways, devices, operations, quietMs, random, now }: Omit<Cast, 'groups' | 'thinkMs'>,
+  { ways, devices, operations, quietMs, random, pressWithinMs }: Omit<Cast, 'groups' | 'thinkMs'>,
   thinkMs: number,
   until: number,
 ): Promise<Finding> {
@@ -59,7 +59,7 @@ async function playGroup(
   const read = async () => ({ outcome: 'READ', floor: (await engine.floorLog.read(groupId)).snapshot })
   await history.take({ kind: 'read' }, FAIR, read)
   end()
-  const found = [...history.contradictions, ...stories(events), ...times(events, history, now() - performance.now())]
+  const found = [...history.contradictions, ...stories(events), ...times(events, history, pressWithinMs)]
   const problems = found.length > 0 ? found : orders(history)
   const ends = events.flatMap(({ previous }) => (previous ? [previous.endReason] : []))
   const lapses = ends.filter((reason) => reason === 'CONNECTION_LOST').length
@@ -104,12 +104,13 @@ function stories(events: readonly FloorEvent[]): string[] {
   return problems
 }
 
-/** No burst began before somebody pressed for it, nor later than a press may be served. */
-function times(events: readonly FloorEvent[], { pressedAt }: History, engineTime: number): string[] {
+/** No burst began before somebody pressed for it, nor later than a press may be served. The engine has the time of this machine. */
+function times(events: readonly FloorEvent[], { pressedAt }: History, pressWithinMs: number): string[] {
+  const engineTime = Date.now() - performance.now()
   return events.flatMap(({ floor: { burst } }) => {
     if (!burst) return []
     const late = burst.startedAt - engineTime - (pressedAt.get(burst.id) ?? Number.POSITIVE_INFINITY)
-    const isInTime = late > -DEADLINE_DIFFERS_MS && late < PRESS_WITHIN_MS + DEADLINE_DIFFERS_MS
+    const isInTime = late > -DEADLINE_DIFFERS_MS && late < pressWithinMs + DEADLINE_DIFFERS_MS
     return isInTime ? [] : [`burst ${burst.id} began ${late} ms after its press`]
   })
 }

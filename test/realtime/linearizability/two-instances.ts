@@ -2,6 +2,7 @@ import { type BurstId, newId, type RequestId } from '../../../src/ids.ts'
 import type { RealtimeEngine } from '../../../src/realtime/engine.ts'
 import type { Random } from '../../stress/random.ts'
 import { tcpProxy } from '../../support/tcp-proxy.ts'
+import { PRESS_WITHIN_MS } from './history.ts'
 import { type Cast, type Finding, play } from './play.ts'
 import { openInstance } from './redis-instance.ts'
 import { FAIR, type Fault, Weather } from './weather.ts'
@@ -31,8 +32,7 @@ export async function playOnTwo(redisPort: number, { ms, weather, mend, wrap = (
     { engine: wrap(one.engine, cast.random, lastNames), failures: weather?.on === 'BOTH' ? wind.failures : FAIR },
     { engine: wrap(other.engine, cast.random, lastNames), failures: weather ? wind.failures : FAIR },
   ] as const
-  const now = () => one.links.clock.now()
   const until = performance.now() + ms
-  const [findings] = await Promise.all([play({ ...cast, ways, now }, until), weather && wind.blow(until)])
+  const [findings] = await Promise.all([play({ ...cast, ways, pressWithinMs: PRESS_WITHIN_MS }, until), weather && wind.blow(until)])
   return findings
 }

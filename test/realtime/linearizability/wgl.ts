@@ -75,10 +75,11 @@ export function check<State, Operation>(
     flip(call)
     for (let n = alternative; n < states.length; n++) {
       const after = states[n] as State
-      const key = `${isPlaced.join()}|${model.key(after)}`
+      const isFinal = after === state && model.isCertain(operation)
+      const key = isFinal ? '' : `${isPlaced.join()}|${model.key(after)}`
       if (seen.has(key)) continue
-      seen.add(key)
-      placed.push({ entry: call, before: state, alternative: n, isFinal: after === state && model.isCertain(operation) })
+      if (!isFinal) seen.add(key)
+      placed.push({ entry: call, before: state, alternative: n, isFinal })
       state = after
       return true
     }

@@ -14,8 +14,11 @@ describe.runIf(hasRedis())('with a real Redis', () => {
     const random = new Random(SEED)
     const outcome = await contend({ engines: [one.engine, other.engine], devices: 50, rounds: 100, random })
     const { rounds, presses, seconds, wins, problems } = outcome
-    console.log(`${rounds} rounds, ${presses} presses in ${seconds.toFixed(1)} s, won ${wins.join(' : ')}, seed ${SEED}`)
+    console.log(
+      `${rounds} rounds, ${presses} presses in ${seconds.toFixed(1)} s, ${outcome.void} void, won ${wins.join(' : ')}, seed ${SEED}`,
+    )
     expect(problems).toEqual([])
+    expect(outcome.void).toBeLessThan(rounds / 10)
     expect(Math.min(...wins)).toBeGreaterThan(0)
   })
 })

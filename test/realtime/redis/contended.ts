@@ -21,13 +21,15 @@ const random = new Random(seed)
 console.log(`${devices} devices on two instances, ${rounds} rounds, seed ${seed}`)
 
 const done: Outcome[] = []
-const total = (of: 'rounds' | 'presses' | 'seconds') => done.reduce((sum, outcome) => sum + outcome[of], 0)
+const total = (of: 'rounds' | 'presses' | 'seconds' | 'void') => done.reduce((sum, outcome) => sum + outcome[of], 0)
 while (total('rounds') < rounds) {
   const next = Math.min(ROUNDS_AT_A_TIME, rounds - total('rounds'))
   done.push(await contend({ engines: [one.engine, other.engine], devices, rounds: next, random }))
   const problems = done.flatMap((outcome) => outcome.problems)
   const wins = [0, 1].map((side) => done.reduce((sum, outcome) => sum + (outcome.wins[side] ?? 0), 0))
-  console.log(`${total('rounds')} rounds, ${total('presses')} presses in ${total('seconds').toFixed(1)} s, won ${wins.join(' : ')}`)
+  console.log(
+    `${total('rounds')} rounds, ${total('presses')} presses in ${total('seconds').toFixed(1)} s, ${total('void')} void, won ${wins.join(' : ')}`,
+  )
   if (problems.length > 0) {
     console.error(problems.join('\n'))
     process.exitCode = 1

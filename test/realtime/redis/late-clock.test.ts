@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { type GroupId, newId } from '../../../src/ids.ts'
-import { LEASE_MS } from '../../../src/realtime/engine.ts'
+import { LEASE_MS, type TalkAnswer } from '../../../src/realtime/engine.ts'
 import type { FloorEvent } from '../../../src/realtime/events.ts'
 import { hasRedis, startRedis } from '../../support/redis-server.ts'
 import { tcpProxy } from '../../support/tcp-proxy.ts'
-import { actor } from '../actors.ts'
+import { type Actor, actor } from '../actors.ts'
 import { openInstance } from '../linearizability/redis-instance.ts'
 import { AHEAD, jumpingClock } from './late-jumping-clock.ts'
 import { until } from './late-stage.ts'
 
 const HOUR_MS = 3_600_000
+/** A press that took longer may have been too late indeed. */
+const SLOW_MS = 100
 
 /** Ben at one instance, and Cleo at another one behind a way that can break. */
 async function openStage() {
@@ -30,15 +32,26 @@ async function openStage() {
   return { jump, way, ben, cleo, floor, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
+/** Refused because Redis was slow is one thing, refused at once another. */
+async function pressPatiently(device: Actor, requestId: string): Promise<TalkAnswer> {
+  const began = performance.now()
+  try {
+    return await device.press(requestId)
+  } catch (error) {
+    if (performance.now() - began < SLOW_MS) throw error
+    return pressPatiently(device, requestId)
+  }
+}
+
 describe.runIf(hasRedis()).concurrent('with a real Redis', () => {
   test("17.2 Redis' clock jumps ahead: the first press on each instance is served all the same", async () => {
     await using stage = await openStage()
     const { jump, ben, cleo, floor } = stage
     const { fencingToken } = await ben.talk('b1')
     await jump(HOUR_MS)
-    const later = await cleo.talk('c1')
-    expect(later.fencingToken).toBeGreaterThan(fencingToken)
-    expect((await ben.press('b2')).denyReason).toBe('FLOOR_TAKEN')
+    const later = await pressPatiently(cleo, 'c1')
+    expect(later.burst?.fencingToken).toBeGreaterThan(fencingToken)
+    expect((await pressPatiently(ben, 'b2')).denyReason).toBe('FLOOR_TAKEN')
     await cleo.release('c1')
     expect((await ben.press('b3')).outcome).toBe('GRANTED')
     expect((await floor()).burst?.speaker.username).toBe('ben')
@@ -78,7 +91,7 @@ describe.runIf(hasRedis()).concurrent('with a real Redis', () => {
       const ben = actor(engine, newId<GroupId>(), 'ben')
       const now = performance.now()
       links.clock.sample((Date.now() + aheadMs) * 1_000, now, now)
-      expect((await ben.press()).outcome).toBe('GRANTED')
+      expect((await pressPatiently(ben, 'b1')).outcome).toBe('GRANTED')
       expect(Math.abs(links.clock.now() - Date.now())).toBeLessThan(100)
     }
   })

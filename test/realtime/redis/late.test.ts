@@ -144,14 +144,16 @@ describe.runIf(hasRedis()).concurrent('with a real Redis', () => {
       stage.groupId,
       stage.enter('ben').asker,
     )
-    // Redis was started again: it has to be sent the script, over a slow link.
-    await stage.near.links.commands.script('FLUSH')
-    await stage.near.engine.floorLog.read(stage.groupId)
-    stage.way.delay({ up: 40, down: 230 })
-    const { burstId } = await stage.fail(ben)
-    stage.way.mend()
-    await until(() => stage.wasGranted(burstId))
+    // Redis was started again: it has to be sent the script, over a slow link. On a busy machine the press may come too late to be served.
+    for (let attempt = 1; stage.events.length === 0 && attempt <= 5; attempt++) {
+      await stage.near.links.commands.script('FLUSH')
+      stage.way.delay({ up: 20, down: 240 })
+      await stage.fail(ben)
+      stage.way.mend()
+      await sleep(200)
+    }
     await sleep(MENDED_WITHIN_MS)
+    expect(stage.events.map(({ kind }) => kind).slice(0, 2)).toEqual(['TAKEN', 'IDLE'])
     expect((await stage.floor()).state).toBe('IDLE')
   })
 })

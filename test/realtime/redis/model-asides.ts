@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import type { BurstId, SessionId, UserId } from '../../../src/ids.ts'
+import { PRESENCE_LEASE_MS } from '../../../src/realtime/engine.ts'
 import type { FloorEvent, Position, PresenceEvent } from '../../../src/realtime/events.ts'
 import { type Command, type CommandName, decide } from '../../../src/realtime/memory/decide.ts'
 import { emptyGroup, floorOf, type GroupState, presenceOf, waiting } from '../../../src/realtime/memory/state.ts'
@@ -9,7 +10,19 @@ import type { Real } from './model-real.ts'
 
 /** What only an engine outside of the process does, or does in another way, between the commands of a sequence. */
 
-const KINDS = ['floorSince', 'presenceSince', 'sweep', 'mutes', 'beats', 'evictSession', 'evictEverywhere', 'abandon', 'forget'] as const
+const KINDS = [
+  'floorSince',
+  'presenceSince',
+  'sweep',
+  'sweepRegularly',
+  'mutes',
+  'beats',
+  'lateBeats',
+  'evictSession',
+  'evictEverywhere',
+  'abandon',
+  'forget',
+] as const
 type Kind = (typeof KINDS)[number]
 
 export interface Aside {
@@ -21,7 +34,7 @@ export interface Aside {
   readonly isOtherEpoch: boolean
 }
 
-const weights: Readonly<Partial<Record<Kind, number>>> = { forget: 1, abandon: 6 }
+const weights: Readonly<Partial<Record<Kind, number>>> = { forget: 1, sweepRegularly: 1, abandon: 6 }
 
 const aside = fc.record<Aside>({
   kind: fc.oneof(...KINDS.map((kind) => ({ weight: weights[kind] ?? 3, arbitrary: fc.constant(kind) }))),
@@ -33,6 +46,23 @@ const aside = fc.record<Aside>({
 
 /** After each command of a sequence perhaps one. */
 export const asides = fc.array(fc.option(aside, { freq: 2 }), { minLength: 40, maxLength: 80 })
+
+/** Nobody could reach the memory for longer than this: then nobody's presence ran out meanwhile. */
+const UNREACHED_MS = 2_000
+
+/** When the memory was last known to be reached, if sweeps say so at all; and what was put off because it was not. */
+export function putOff(
+  state: GroupState,
+  swept: number | null,
+  now: number,
+): { readonly state: GroupState; readonly swept: number | null } {
+  if (swept === null || now - swept <= UNREACHED_MS) return { state, swept }
+  const devices = [...state.devices].map(([id, device]) => [id, { ...device, until: device.until + now - swept }] as const)
+  return { state: { ...state, devices: new Map(devices) }, swept: now }
+}
+
+/** How long passes before it: what comes too late comes after a lease of presence, and before anything else. */
+export const waitBefore = ({ kind, wait }: Aside): number => (kind === 'lateBeats' ? PRESENCE_LEASE_MS + (wait % 100) : wait)
 
 /** Both sides of an aside, and what each of them found: equal, if they are the same. */
 export interface Outcome {
@@ -68,7 +98,8 @@ export async function doBeside(aside: Aside, state: GroupState, now: number, log
       return { state: then, told, expected: { snapshot: answer, ...since(events, answer, after) }, found }
     }
     case 'sweep':
-      await run('sweep', {})
+    case 'sweepRegularly':
+      await run('sweep', { isRegular: kind === 'sweepRegularly' })
       return { ...by('readFloor', {}), expected: null, found: null }
     case 'mutes': {
       const { state: then, told, answer } = by('readMutes', {})
@@ -77,7 +108,8 @@ export async function doBeside(aside: Aside, state: GroupState, now: number, log
       // Reading them forgets those that are over, also for a clock that goes back.
       return { state: { ...then, mutedUntil: answer }, told, expected: answer, found }
     }
-    case 'beats': {
+    case 'beats':
+    case 'lateBeats': {
       // It settles what is due where it comes too late, and nowhere else.
       if ((state.devices.get(sessionId)?.until ?? Number.POSITIVE_INFINITY) > now) await real.readFloor(now)
       const { state: then, told, answer } = by('heartbeat', { sessionId })

@@ -8,7 +8,7 @@ import { emptyGroup, type GroupState, presenceOf, waiting } from '../../../src/r
 import type { Told } from '../../../src/realtime/memory/transition.ts'
 import { hasRedis, type RedisServer, startRedis } from '../../support/redis-server.ts'
 import { commandOf, groupId, type Step, steps } from '../sequences.ts'
-import { type Aside, asides, doBeside } from './model-asides.ts'
+import { type Aside, asides, doBeside, putOff, waitBefore } from './model-asides.ts'
 import { take } from './model-commands.ts'
 import { Real } from './model-real.ts'
 
@@ -25,6 +25,7 @@ class Pair {
   readonly #takenUp = new Set<BurstId>()
   #state = emptyGroup(groupId, EPOCH, 0n)
   #now = 1_800_000_000_000
+  #swept: number | null = null
   #floorEvents: FloorEvent[] = []
   #presenceEvents: PresenceEvent[] = []
 
@@ -33,7 +34,7 @@ class Pair {
   }
 
   async take(step: Step, serial: number): Promise<void> {
-    this.#now += step.wait
+    this.#wait(step.wait)
     const command = commandOf(step, serial, this.#state.holder?.burst.id)
     const { state, told, answer } = decide(this.#state, step.command, command, this.#now)
     expect(await take(this.#real, step.command, command, this.#now)).toEqual(answer)
@@ -42,12 +43,20 @@ class Pair {
   }
 
   async doBeside(aside: Aside): Promise<void> {
-    this.#now += aside.wait
+    this.#wait(waitBefore(aside))
     const logs = { floor: this.#floorEvents, presence: this.#presenceEvents }
     const { state, told, expected, found } = await doBeside(aside, this.#state, this.#now, logs, this.#takenUp, this.#real)
     expect(found).toEqual(expected)
-    if (state.epoch !== this.#state.epoch) [this.#floorEvents, this.#presenceEvents] = [[], []]
+    if (state.epoch !== this.#state.epoch) [this.#floorEvents, this.#presenceEvents, this.#swept] = [[], [], null]
+    if (aside.kind === 'sweepRegularly') this.#swept = this.#now
     await this.#compare(state, told)
+  }
+
+  #wait(ms: number) {
+    this.#now += ms
+    const { state, swept } = putOff(this.#state, this.#swept, this.#now)
+    this.#state = state
+    this.#swept = swept
   }
 
   async #compare(state: GroupState, told: readonly Told[]) {

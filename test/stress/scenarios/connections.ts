@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { RequestTalkDocument } from '../../generated/operations.ts'
+import { Stopwatch } from '../machine.ts'
 import { patient } from '../scenario.ts'
 import { floorOf, release, renew, talk } from '../talk.ts'
 import { until } from '../until.ts'
@@ -13,9 +14,9 @@ export const connections = [
     const line = await stage.line(stage.a)
     await talk(stage.socket(ben, line), groupId, 'r1')
     line.cut()
-    const ms = await until('IDLE at both', () => watches.every(({ last }) => last?.kind === 'IDLE'))
-    expect(ms).toBeGreaterThan(1_700)
-    expect(ms).toBeLessThan(2_700)
+    const since = new Stopwatch()
+    await until('IDLE at both', () => watches.every(({ last }) => last?.kind === 'IDLE'))
+    since.expect(2_700, 1_700)
     await sleep(600)
     for (const watch of watches) expect(watch.events.map(({ kind }) => kind)).toEqual(['SNAPSHOT', 'TAKEN', 'IDLE'])
     expect(watches[0]?.last?.previous?.endReason).toBe('CONNECTION_LOST')
@@ -30,9 +31,9 @@ export const connections = [
     await sleep(stage.random.between(0, 1_300))
     await renew(socket, groupId, id)
     line.blackhole()
-    const ms = await until('IDLE at both', () => watches.every(({ last }) => last?.kind === 'IDLE'), 6_000)
-    expect(ms).toBeGreaterThan(3_800)
-    expect(ms).toBeLessThan(4_600)
+    const since = new Stopwatch()
+    await until('IDLE at both', () => watches.every(({ last }) => last?.kind === 'IDLE'), 6_000)
+    since.expect(4_600, 3_800)
     await sleep(600)
     for (const watch of watches) expect(watch.events.map(({ kind }) => kind)).toEqual(['SNAPSHOT', 'TAKEN', 'IDLE'])
   }),

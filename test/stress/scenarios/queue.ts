@@ -1,19 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { FloorMessageDocument } from '../../generated/operations.ts'
+import { FloorMessageDocument, type FloorMessageKind } from '../../generated/operations.ts'
 import type { Client } from '../../support/client.ts'
 import { busy } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 import { floorOf, press, release, renew, talk } from '../talk.ts'
-
-const MEANT_MS = 5_000
+import { until } from '../until.ts'
 
 /** What is said to one device alone. Open when this resolves. */
 export async function hear(stage: Stage, device: Client, groupId: string) {
   const { received } = stage.own(await device.subscribeSse(FloorMessageDocument, { groupId }))
-  const next = async (kind: string, withinMs = MEANT_MS) =>
-    (await received.find(({ data }) => data?.floorMessage.kind === kind, withinMs)).data?.floorMessage
-  return { next, kinds: () => received.items.map(({ data }) => data?.floorMessage.kind) }
+  const kinds = () => received.items.map(({ data }) => data?.floorMessage.kind)
+  let looked = 0
+  const next = async (kind: string, withinMs = 5_000) => {
+    await until(`a message ${kind}`, () => kinds().indexOf(kind as FloorMessageKind, looked) >= 0, withinMs)
+    looked = kinds().indexOf(kind as FloorMessageKind, looked) + 1
+    return received.items[looked - 1]?.data?.floorMessage
+  }
+  return { next, kinds }
 }
 
 /** Who waits at two instances is served in one order. */
