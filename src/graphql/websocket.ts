@@ -30,6 +30,8 @@ export interface WebSocketDeps {
 /** What we know of one socket. */
 interface Device {
   readonly socket: WebSocket
+  /** What the socket writes to. */
+  readonly raw: Duplex
   readonly connectionId: ConnectionId
   /** Proved when the socket was opened. */
   sessionId: SessionId | null
@@ -48,6 +50,7 @@ const INIT_WITHIN_MS = 10_000
 const FINISH_WITHIN_MS = 1_000
 const MOST_UNANSWERED = 2
 const LAST_WORDS_MS = 50
+const MOST_BUFFERED = 64 * 1024
 
 /** GraphQL over WebSocket by the graphql-transport-ws protocol, with a ping that keeps joined devices present. */
 export function serveWebSocket(server: Server, deps: WebSocketDeps): AsyncDisposable {
@@ -61,7 +64,7 @@ export function serveWebSocket(server: Server, deps: WebSocketDeps): AsyncDispos
     if (new URL(request.url ?? '/', 'http://localhost').pathname !== deps.path) return refuseUpgrade(socket, '404 Not Found')
     if (origin !== undefined && !deps.isAllowedOrigin(origin)) return refuseUpgrade(socket, '403 Forbidden')
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const device: Device = { socket: webSocket, connectionId: newId<ConnectionId>(), sessionId: null, unanswered: 0 }
+      const device: Device = { socket: webSocket, raw: socket, connectionId: newId<ConnectionId>(), sessionId: null, unanswered: 0 }
       devices.add(device)
       webSocket.once('close', () => {
         devices.delete(device)
@@ -115,6 +118,18 @@ function write(socket: WebSocket, text: string): Promise<void> {
   })
 }
 
+/** An answer is two messages, `next` and `complete`: they leave together, as does whatever else is answered in the same turn. */
+function answer(device: Device, text: string): Promise<void> | undefined {
+  const { socket, raw } = device
+  // Who does not read is not written to without end.
+  if (socket.bufferedAmount > MOST_BUFFERED) return write(socket, text)
+  if (socket.readyState !== socket.OPEN) return undefined
+  raw.cork()
+  process.nextTick(() => raw.uncork())
+  socket.send(text)
+  return undefined
+}
+
 /** Connects a socket with the protocol, and notes every sign of life. */
 function talk(device: Device, protocol: ReturnType<typeof graphqlProtocol>, { services, log }: WebSocketDeps) {
   const { socket } = device
@@ -126,7 +141,7 @@ function talk(device: Device, protocol: ReturnType<typeof graphqlProtocol>, { se
   const closed = protocol.opened(
     {
       protocol: socket.protocol,
-      send: (data) => write(socket, data),
+      send: (data) => answer(device, data),
       close: (code, reason) => socket.close(code, reason),
       onMessage: (receive) => {
         socket.on('message', (data: Buffer, isBinary: boolean) => {

@@ -35,7 +35,7 @@ export class FloorService {
   readonly #deps: FloorDeps
 
   /** Connections over which somebody pressed or renewed within a lease: they are not closed without need. */
-  readonly #talking = new LRUCache<ConnectionId, true>({ max: 20_000, ttl: LEASE_MS })
+  readonly #talking = new LRUCache<ConnectionId, true>({ max: 20_000, ttl: LEASE_MS, ttlResolution: 100 })
 
   constructor(deps: FloorDeps) {
     this.#deps = deps

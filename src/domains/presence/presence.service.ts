@@ -22,7 +22,7 @@ export class PresenceService {
   readonly #deps: PresenceDeps
 
   /** From whom a sign of life was noted just now: pings are 4 s apart, a lease lasts more than twice as long. */
-  readonly #heardLately = new LRUCache<SessionId, true>({ max: 20_000, ttl: 1_000 })
+  readonly #heardLately = new LRUCache<SessionId, true>({ max: 20_000, ttl: 1_000, ttlResolution: 100 })
 
   constructor(deps: PresenceDeps) {
     this.#deps = deps

@@ -53,12 +53,13 @@ export class Abandoned implements Disposable {
 
   #later(ms: number) {
     if (this.#closed || this.#waiting.size === 0) return
-    this.#timer ??= setTimeout(() => {
-      void this.#endAll().then(() => {
-        this.#timer = null
-        this.#later(RETRY_MS)
-      })
-    }, ms)
+    this.#timer ??= setTimeout(() => void this.#turn(), ms)
+  }
+
+  async #turn() {
+    await this.#endAll()
+    this.#timer = null
+    this.#later(RETRY_MS)
   }
 
   async #endAll() {

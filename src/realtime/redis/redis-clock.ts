@@ -3,27 +3,29 @@ interface Sample {
   readonly offset: number
   /** How wrong the offset can be at most: half the round trip. */
   readonly error: number
+  /** In `performance.now()`. */
+  readonly at: number
 }
 
-const KEPT = 8
-/** Clocks drift, and numbers are rounded: less than this is no setting. */
-const DRIFT_MS = 1
+/** Two good clocks drift apart by no more than this share of the time, and a little more where they are read in whole units. */
+const DRIFT = 0.0005
+const READ_MS = 1
 
 /**
- * Redis TIME as seen from here. Redis read its clock somewhere between sending and receiving, so of the last samples the one with the
- * shortest round trip is the best. Two samples that exclude each other say that the server's clock was set anew: the later one is right.
+ * Redis TIME as seen from here. Redis read its clock somewhere between sending and receiving, so a short round trip says more than a long one,
+ * and is kept until another says as much: of a process that stood still all round trips are long. Two samples that exclude each other say that
+ * the server's clock was set anew: the later one is right.
  */
 export class RedisClock {
-  #samples: readonly Sample[] = []
   #best: Sample | null = null
 
   /** `micros` is Redis TIME; the instants are of `performance.now()`. */
   sample(micros: number, sentAt: number, receivedAt: number): void {
-    const sample = { offset: micros / 1000 - (sentAt + receivedAt) / 2, error: (receivedAt - sentAt) / 2 }
+    const sample = { offset: micros / 1000 - (sentAt + receivedAt) / 2, error: (receivedAt - sentAt) / 2, at: receivedAt }
     const best = this.#best
-    const wasSetAnew = best !== null && Math.abs(sample.offset - best.offset) > sample.error + best.error + DRIFT_MS
-    this.#samples = wasSetAnew ? [sample] : [...this.#samples.slice(1 - KEPT), sample]
-    this.#best = this.#samples.reduce((one, other) => (other.error < one.error ? other : one))
+    const bound = best ? best.error + (receivedAt - best.at) * DRIFT : Number.POSITIVE_INFINITY
+    const wasSetAnew = best !== null && Math.abs(sample.offset - best.offset) > sample.error + bound + READ_MS
+    if (wasSetAnew || sample.error <= bound) this.#best = sample
   }
 
   /** Engine time in ms. */

@@ -179,7 +179,7 @@ export class RedisEngine implements RealtimeEngine {
     const { time, pressRate, links } = this.#options
     const press = async () => {
       const notAfter = time ? undefined : links.clock.now() + PRESS_WITHIN_MS
-      return this.#run('request-talk', this.#shardOf(command.group.id), { ...command, pressRate }, notAfter)
+      return this.#ask('request-talk', this.#shardOf(command.group.id), { ...command, pressRate }, notAfter)
     }
     const sentAt = performance.now()
     let reply = await press()
@@ -253,13 +253,16 @@ export class RedisEngine implements RealtimeEngine {
     return Promise.all(this.#options.keys.shards.map((shard) => this.#run(name, shard, command)))
   }
 
-  async #run(name: CommandName, shard: Shard, command: object, notAfter?: number): Promise<Reply> {
+  #run(name: CommandName, shard: Shard, command: object): Promise<Reply> {
+    return inTime(this.#ask(name, shard, command), ANSWER_WITHIN_MS, 'Redis does not answer')
+  }
+
+  async #ask(name: CommandName, shard: Shard, command: object, notAfter?: number): Promise<Reply> {
     const { links, keys, time, instance } = this.#options
     const sentAt = performance.now()
     const nextEpoch = `${instance}.${this.#epochs++}`
     const frame = { time: time?.(), notAfter, nextEpoch, fencingToken: this.#fencingToken }
-    const asked = this.#scripts.run(links.commands, keys, name, shard, frame, command)
-    const reply = await inTime(asked, ANSWER_WITHIN_MS, 'Redis does not answer')
+    const reply = await this.#scripts.run(links.commands, keys, name, shard, frame, command)
     if (time) return reply
     links.clock.sample(reply.micros, sentAt, performance.now())
     if (reply.dueAt !== null) this.#sweeper.wake(shard, this.#inMs(reply.dueAt))

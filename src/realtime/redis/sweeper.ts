@@ -23,7 +23,7 @@ export class Sweeper implements AsyncDisposable {
 
   constructor(deps: SweeperDeps) {
     this.#deps = deps
-    if (!deps.isManual) this.#everything = setInterval(() => void this.#sweepAll(), EVERY_MS)
+    if (!deps.isManual) this.#everything = setInterval(() => this.#sweepAll(), EVERY_MS)
   }
 
   wake(shard: Shard, inMs: number): void {

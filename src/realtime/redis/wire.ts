@@ -56,7 +56,13 @@ export function readPresence(json: string): Presence {
   return { ...presence, everyone: everyone.toSorted(byArrival) }
 }
 
-const burst = (written: Burst): Burst => ({ ...written, fencingToken: BigInt(written.fencingToken) })
+type WrittenBurst = Omit<Burst, 'fencingToken'> & { readonly fencingToken: string }
+
+function burst(written: Burst): Burst {
+  const { fencingToken } = written as unknown as WrittenBurst
+  return { ...written, fencingToken: BigInt(fencingToken) }
+}
+
 const burstOrNull = (written: Burst | null) => written && burst(written)
 const floor = (written: Floor): Floor => ({ ...written, burst: burstOrNull(written.burst) })
 
