@@ -50,9 +50,12 @@ export const startNeda = (folder: string, command = 'node', args: readonly strin
 export const startBareWs = (eventBytes: number) => start('node', ['bench/peers/bare-ws.ts', String(eventBytes)], {}, /ready at (\d+)/)
 
 /** A socket that hands every message to whoever waits for it, with no library in between. */
-export async function openSocket(url: string, protocol?: string): Promise<WebSocket> {
+export async function openSocket(url: string, protocol?: string, hello?: string): Promise<WebSocket> {
   const socket = new WebSocket(url, protocol ? [protocol] : [], { perMessageDeflate: false })
   await once(socket, 'open')
+  if (hello === undefined) return socket
+  socket.send(hello)
+  await once(socket, 'message')
   return socket
 }
 
