@@ -63,6 +63,8 @@ export class ProjectCopy {
     const options = ['--bail=1', '--maxWorkers=1', `--testTimeout=${LONGEST_TEST_MS}`, '--reporter=json', `--outputFile=${report}`]
     const child = spawn(process.execPath, [vitest, 'run', ...tests, ...options], { cwd: this.#folder, detached: true, stdio: 'ignore' })
     const ended = await inTime(child, callOff)
+    // A run that stops at its first failure leaves servers behind that other tests had started.
+    endGroup(child)
     return ended ? outcomeOf(readFileSync(report, 'utf8'), child.exitCode) : { kind: 'HUNG' }
   }
 }

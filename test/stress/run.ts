@@ -18,7 +18,7 @@ import { Stage } from './stage.ts'
 import { until } from './until.ts'
 
 /** More at once would measure the machine instead of NEDA. */
-const AT_ONCE = { PATIENT: 10, BUSY: 2, ALONE: 1 }
+const AT_ONCE = { PATIENT: 12, BUSY: 2, ALONE: 1 }
 const PEOPLE = 40
 /** Those that are ALONE are about instances that do not answer. */
 const TRIES = 3

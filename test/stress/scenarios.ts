@@ -6,6 +6,7 @@ import { priority } from './scenarios/priority.ts'
 import { queue } from './scenarios/queue.ts'
 import { races } from './scenarios/races.ts'
 import { record } from './scenarios/record.ts'
+import { redisHearing } from './scenarios/redis-hearing.ts'
 import { redisLinks } from './scenarios/redis-links.ts'
 import { rights } from './scenarios/rights.ts'
 import { sockets } from './scenarios/sockets.ts'
@@ -24,4 +25,5 @@ export const scenarios: readonly Scenario[] = [
   ...sockets,
   ...record,
   ...redisLinks,
+  ...redisHearing,
 ]

@@ -22,6 +22,7 @@ export interface RedisOptions {
 export interface RedisServer extends AsyncDisposable {
   readonly url: string
   readonly port: number
+  readonly pid: number
   readonly isRunning: boolean
   /** SIGKILL; resolves when the process has ended. */
   kill(): Promise<void>
@@ -59,6 +60,9 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   return {
     url: `redis://${HOST}:${port}`,
     port,
+    get pid() {
+      return child.pid ?? Number.NaN
+    },
     get isRunning() {
       return isRunning()
     },

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { MuteMemberDocument } from '../../generated/operations.ts'
-import { busy } from '../scenario.ts'
+import { patient } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 import { floorOf, press, release, renew, talk } from '../talk.ts'
 import { hear } from './queue.ts'
@@ -18,7 +18,7 @@ async function cutOff(stage: Stage, preemptGraceMs: number) {
 
 /** Who outranks whom, when they are at two instances. */
 export const priority = [
-  busy('a cut-off speaker releases within the grace at the other instance: the pre-emptor gets the floor at once', async (stage) => {
+  patient('a cut-off speaker releases within the grace at the other instance: the pre-emptor gets the floor at once', async (stage) => {
     const { groupId, maya, ben, toBen, toMaya, pressed, floor } = await cutOff(stage, 3_000)
     expect(pressed).toMatchObject({ outcome: 'QUEUED', queuePosition: 1, floor: { state: 'PENDING_REVOKE' } })
     expect(await toBen.next('REVOKED')).toMatchObject({ endReason: 'PREEMPTED', graceMs: 3_000 })
@@ -28,7 +28,7 @@ export const priority = [
     expect((await floor.next(({ previous }) => previous !== null)).previous?.endReason).toBe('RELEASED')
   }),
 
-  busy('a cut-off speaker goes on renewing at both instances: the grace ends all the same, with no idle in between', async (stage) => {
+  patient('a cut-off speaker goes on renewing at both instances: the grace ends all the same, with no idle in between', async (stage) => {
     const { groupId, ben, maya, burst, toMaya, floor } = await cutOff(stage, 500)
     const hammering = stage.keepOn(() => renew(ben.at(stage.either), groupId, burst.id), 20)
     const granted = await toMaya.next('GRANTED', 1_500)
@@ -42,7 +42,7 @@ export const priority = [
     expect(Date.parse(endedAt ?? '') - Date.parse(startedAt ?? '')).toBeGreaterThanOrEqual(500)
   }),
 
-  busy('the pre-emptor withdraws at the other instance: the speaker keeps the floor and is told so', async (stage) => {
+  patient('the pre-emptor withdraws at the other instance: the speaker keeps the floor and is told so', async (stage) => {
     const { groupId, maya, ben, burst, toBen, floor } = await cutOff(stage, 3_000)
     await toBen.next('REVOKED')
     await Promise.all([release(maya.at(stage.a), groupId, 'm'), renew(ben.at(stage.b), groupId, burst.id)])
@@ -52,7 +52,7 @@ export const priority = [
     expect(floor.events.map(({ kind }) => kind)).toEqual(['SNAPSHOT', 'TAKEN', 'PENDING_REVOKE', 'TAKEN'])
   }),
 
-  busy('two who outrank the speaker press at once at both instances: one takes over, the other meets a taken floor', async (stage) => {
+  patient('two who outrank the speaker press at once at both instances: one takes over, the other meets a taken floor', async (stage) => {
     const { groupId, maya, ben } = await stage.trio({ preemptGraceMs: 1_000 })
     const [dan] = await stage.people(1)
     if (!dan) return
@@ -67,7 +67,7 @@ export const priority = [
     expect(taken.floor.burst?.speaker.id).toBe(winner.userId)
   }),
 
-  busy('the pre-emptor vanishes during the grace: its turn ends unused after 2 s, and the floor is free', async (stage) => {
+  patient('the pre-emptor vanishes during the grace: its turn ends unused after 2 s, and the floor is free', async (stage) => {
     const { groupId, maya, ben, cleo } = await stage.trio({ preemptGraceMs: 500 })
     const [floor] = await stage.watchBoth(cleo, groupId)
     await talk(ben.at(stage.a), groupId, 'b')
@@ -77,7 +77,7 @@ export const priority = [
     expect((await floor.next('IDLE')).previous).toMatchObject({ endReason: 'NOT_STARTED', durationMs: 0, speaker: { id: maya.userId } })
   }),
 
-  busy('without a grace the speaker renews while it is cut off: nothing renews once the answer is there', async (stage) => {
+  patient('without a grace the speaker renews while it is cut off: nothing renews once the answer is there', async (stage) => {
     const { groupId, maya, ben } = await stage.trio({ preemptGraceMs: 0 })
     const [floor] = await stage.watchBoth(maya, groupId)
     for (let round = 0; round < 5; round++) {
@@ -94,7 +94,7 @@ export const priority = [
     expect(reasons).toEqual(Array.from({ length: 5 }, () => ['PREEMPTED', 'RELEASED']).flat())
   }),
 
-  busy('a member is muted at A while it presses without end at B: no grant after the answer', async (stage) => {
+  patient('a member is muted at A while it presses without end at B: no grant after the answer', async (stage) => {
     const { groupId, maya, ben } = await stage.trio()
     const [floor] = await stage.watchBoth(maya, groupId)
     let n = 0

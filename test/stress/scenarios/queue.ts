@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { FloorMessageDocument, type FloorMessageKind } from '../../generated/operations.ts'
 import type { Client } from '../../support/client.ts'
-import { busy } from '../scenario.ts'
+import { patient } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 import { floorOf, press, release, renew, talk } from '../talk.ts'
 import { until } from '../until.ts'
@@ -22,7 +22,7 @@ export async function hear(stage: Stage, device: Client, groupId: string) {
 
 /** Who waits at two instances is served in one order. */
 export const queue = [
-  busy('eight devices queue at both instances at once: each is served once, in the order that was answered', async (stage) => {
+  patient('eight devices queue at both instances at once: each is served once, in the order that was answered', async (stage) => {
     const { groupId, manager, members } = await stage.team(9)
     const [holder, ...waiters] = members
     if (!holder) return
@@ -52,7 +52,7 @@ export const queue = [
     ).toHaveLength(1)
   }),
 
-  busy('ten devices meet a queue of three at both instances at once: three wait, the others are told that it is full', async (stage) => {
+  patient('ten devices meet a queue of three at both instances at once: three wait, the others are told that it is full', async (stage) => {
     const { groupId, manager, members } = await stage.team(10, { queueCapacity: 3 })
     await stage.watchBoth(manager, groupId)
     await talk(manager.at(stage.a), groupId, 'h')
@@ -64,28 +64,31 @@ export const queue = [
     expect((await floorOf(manager.at(stage.b), groupId)).queueLength).toBe(3)
   }),
 
-  busy('who is served has vanished: after 2 s the next is, on the other instance, and nobody hears silence in between', async (stage) => {
-    const { groupId, maya, ben, cleo } = await stage.trio()
-    const [floor] = await stage.watchBoth(maya, groupId)
-    const line = await stage.line(stage.a)
-    const vanishing = stage.socket(ben, line)
-    const toCleo = await hear(stage, cleo.at(stage.b), groupId)
-    await talk(maya.at(stage.a), groupId, 'm')
-    await press(vanishing, groupId, 'b', { queue: true })
-    await press(cleo.at(stage.b), groupId, 'c', { queue: true })
-    line.blackhole()
-    await release(maya.at(stage.b), groupId, 'm')
-    const granted = await toCleo.next('GRANTED')
-    await renew(cleo.at(stage.a), groupId, granted?.burst?.id ?? '')
-    await stage.converged(groupId, maya)
-    expect(floor.last).toMatchObject({
-      kind: 'TAKEN',
-      previous: { endReason: 'NOT_STARTED', durationMs: 0, speaker: { id: ben.userId } },
-    })
-    expect(floor.events.map(({ kind }) => kind)).toEqual(['SNAPSHOT', 'TAKEN', 'QUEUE', 'QUEUE', 'TAKEN', 'TAKEN'])
-  }),
+  patient(
+    'who is served has vanished: after 2 s the next is, on the other instance, and nobody hears silence in between',
+    async (stage) => {
+      const { groupId, maya, ben, cleo } = await stage.trio()
+      const [floor] = await stage.watchBoth(maya, groupId)
+      const line = await stage.line(stage.a)
+      const vanishing = stage.socket(ben, line)
+      const toCleo = await hear(stage, cleo.at(stage.b), groupId)
+      await talk(maya.at(stage.a), groupId, 'm')
+      await press(vanishing, groupId, 'b', { queue: true })
+      await press(cleo.at(stage.b), groupId, 'c', { queue: true })
+      line.blackhole()
+      await release(maya.at(stage.b), groupId, 'm')
+      const granted = await toCleo.next('GRANTED')
+      await renew(cleo.at(stage.a), groupId, granted?.burst?.id ?? '')
+      await stage.converged(groupId, maya)
+      expect(floor.last).toMatchObject({
+        kind: 'TAKEN',
+        previous: { endReason: 'NOT_STARTED', durationMs: 0, speaker: { id: ben.userId } },
+      })
+      expect(floor.events.map(({ kind }) => kind)).toEqual(['SNAPSHOT', 'TAKEN', 'QUEUE', 'QUEUE', 'TAKEN', 'TAKEN'])
+    },
+  ),
 
-  busy('a waiter loses its socket and repeats its request at the other instance: that takes up its turn', async (stage) => {
+  patient('a waiter loses its socket and repeats its request at the other instance: that takes up its turn', async (stage) => {
     const { groupId, maya, ben } = await stage.trio()
     const [floor] = await stage.watchBoth(maya, groupId)
     const line = await stage.line(stage.a)
@@ -100,7 +103,7 @@ export const queue = [
     expect(floor.last).toMatchObject({ kind: 'TAKEN', floor: { burst: { id: burst?.id, speaker: { id: ben.userId } } } })
   }),
 
-  busy('the first waiter gives up at the other instance: the others move up and are told, and it is not served', async (stage) => {
+  patient('the first waiter gives up at the other instance: the others move up and are told, and it is not served', async (stage) => {
     const { groupId, manager, members } = await stage.team(3)
     const [ben, cleo, dan] = members
     if (!ben || !cleo || !dan) return
@@ -117,7 +120,7 @@ export const queue = [
     ).toBe(cleo.userId)
   }),
 
-  busy('the holder dies while somebody waits at the other instance: the floor passes on at the end of its lease', async (stage) => {
+  patient('the holder dies while somebody waits at the other instance: the floor passes on at the end of its lease', async (stage) => {
     const { groupId, maya, ben, cleo } = await stage.trio()
     const [floor] = await stage.watchBoth(maya, groupId)
     const line = await stage.line(stage.b)

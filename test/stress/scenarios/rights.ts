@@ -12,7 +12,7 @@ import {
 } from '../../generated/operations.ts'
 import { Stopwatch } from '../machine.ts'
 import type { Device } from '../people.ts'
-import { busy } from '../scenario.ts'
+import { busy, patient } from '../scenario.ts'
 import { beat, codeOf, floorOf, join, outcomeOf, press, release, renew, talk } from '../talk.ts'
 import { until } from '../until.ts'
 import { hear } from './queue.ts'
@@ -39,7 +39,7 @@ export const rights = [
     since.expect(AT_ONCE_MS)
   }),
 
-  busy('a member is removed at A while it presses without end at B: no burst of it is left', async (stage) => {
+  patient('a member is removed at A while it presses without end at B: no burst of it is left', async (stage) => {
     const { groupId, maya, ben } = await stage.trio()
     const [floor] = await stage.watchBoth(maya, groupId)
     const pressing = stage.keepOn((n) => outcomeOf(ben.at(stage.b), groupId, `p${n}`), 10)
@@ -54,16 +54,17 @@ export const rights = [
     expect(endReason).toBe('MEMBER_REMOVED')
   }),
 
-  busy('a member is removed at A and made a member again at once: its new burst is not ended by the old removal', async (stage) => {
+  patient('a member is removed at A and made a member again at once: its new burst is not ended by the old removal', async (stage) => {
     const { groupId, maya, ben } = await stage.trio()
-    await stage.watchBoth(maya, groupId)
+    const [floor] = await stage.watchBoth(maya, groupId)
     for (let round = 0; round < 3; round++) {
       await talk(ben.at(stage.b), groupId, `old${round}`)
       await stage.adminAt(stage.a).get(RemoveGroupMemberDocument, { input: { groupId, userId: ben.userId } })
       await stage.addMember(groupId, ben, 'NORMAL', stage.b)
       const { id } = await talk(ben.at(stage.a), groupId, `new${round}`)
       await sleep(700)
-      expect((await renew(ben.at(stage.b), groupId, id)).renewed).toBe(true)
+      const ended = floor.events.find(({ previous }) => previous?.id === id)?.previous?.endReason
+      expect({ ended, ...(await renew(ben.at(stage.b), groupId, id)) }).toMatchObject({ ended: undefined, renewed: true })
       await release(ben.at(stage.b), groupId, `new${round}`)
     }
   }),

@@ -4,7 +4,7 @@ import { SpeakerChangedDocument } from '../../generated/operations.ts'
 import type { Client, Socket } from '../../support/client.ts'
 import { traffic } from '../load.ts'
 import type { Device, Place } from '../people.ts'
-import { busy } from '../scenario.ts'
+import { busy, patient } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 import { type FloorEvent, judge } from '../story.ts'
 import { codeOf, floorOf, join, leave, press, release, talk } from '../talk.ts'
@@ -51,21 +51,21 @@ async function resumesWhole(stage: Stage, reader: (device: Device) => Open): Pro
 
 /** Streams tell everything once and in order, whatever happens to the connections. */
 export const streams = [
-  busy('a reader whose socket breaks again and again goes on by its cursor at the other instance: it misses nothing', (stage) =>
+  patient('a reader whose socket breaks again and again goes on by its cursor at the other instance: it misses nothing', (stage) =>
     resumesWhole(stage, (device) => async (place) => {
       const line = await stage.line(place === stage.a ? stage.a : stage.b)
       return { over: stage.socket(device, line), breakOff: () => line.reset() }
     }),
   ),
 
-  busy('a reader whose socket turns half open goes on by its cursor at the other instance: it misses nothing', (stage) =>
+  patient('a reader whose socket turns half open goes on by its cursor at the other instance: it misses nothing', (stage) =>
     resumesWhole(stage, (device) => async (place) => {
       const line = await stage.line(place === stage.a ? stage.a : stage.b)
       return { over: stage.socket(device, line), breakOff: () => line.blackhole() }
     }),
   ),
 
-  busy('a reader over SSE that is broken off goes on by its cursor at the other instance: it misses nothing', (stage) =>
+  patient('a reader over SSE that is broken off goes on by its cursor at the other instance: it misses nothing', (stage) =>
     resumesWhole(stage, (device) => async (place) => {
       const line = await stage.line(place === stage.a ? stage.a : stage.b)
       return { over: device.at(line), breakOff: () => line.cut() }
