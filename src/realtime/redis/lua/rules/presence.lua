@@ -72,12 +72,10 @@ function R.devices()
   return sessions
 end
 
+-- A user's devices, each with since when it is present.
 function R.devicesOf(userId)
   local known = redis.call('HGET', key('people'), userId)
-  local sessions = {}
-  for sessionId in pairs(known and cjson.decode(known).sessions or {}) do table.insert(sessions, sessionId) end
-  table.sort(sessions)
-  return sessions
+  return known and cjson.decode(known).sessions or {}
 end
 
 function R.shortenPresence(sessionId)
