@@ -45,6 +45,9 @@ export class RecordGroup {
   constructor(links: Pick<Links, 'commands' | 'blocking'>, keys: Keys, consumer: string) {
     this.#commands = links.commands
     this.#reader = links.blocking(BLOCK_MS)
+    this.#reader.on('close', () => {
+      this.#readerId = null
+    })
     this.#keys = keys
     this.#consumer = consumer
     this.#shardOf = new Map(keys.shards.map((shard) => [keys.record(shard), shard]))
@@ -60,7 +63,7 @@ export class RecordGroup {
   async read(perShard: number): Promise<Piece[]> {
     // While a connection is being made ioredis takes the one command and refuses the other.
     if (this.#reader.status !== 'ready') throw new Error('the connection for reading is not there yet')
-    this.#readerId = await this.#reader.client('ID')
+    this.#readerId ??= await this.#reader.client('ID')
     const streams = [...this.#shardOf.keys()]
     const args = [GROUP, this.#consumer, 'COUNT', perShard, 'BLOCK', BLOCK_MS, 'STREAMS', ...streams, ...streams.map(() => '>')]
     const answer = (await this.#reader.call('XREADGROUP', 'GROUP', ...args)) as [key: string, entries: Entry[]][] | null

@@ -24,7 +24,7 @@ export const redisEngine =
     await links.opened
     const bus = stack.use(new Bus(links, onError))
     const { commands } = links
-    const recordStream = stack.use(new RecordStream({ links, keys, instance, onError, log }))
+    const recordStream = stack.use(new RecordStream({ links, keys, instance, onError, log, gatherMs: 0 }))
     const time = () => now
     const engine = stack.use(new RedisEngine({ links, bus, keys, recordStream, instance, pressRate, fencingToken: 0n, onError, time }))
 
