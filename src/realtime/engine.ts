@@ -119,20 +119,14 @@ export interface UnmuteMember {
   readonly userId: UserId
 }
 
-/** What follows from facts ends only what began before they were read: since then the right may have been given back. */
-interface ByFacts {
-  /** In `performance.now()` of this process. Absent: everything. An engine of one process need not look at it. */
-  readonly factsReadAt?: number
-}
-
 /** A member that may only listen from now on. */
-export interface ForbidTalk extends ByFacts {
+export interface ForbidTalk {
   readonly groupId: GroupId
   readonly userId: UserId
 }
 
 /** Takes somebody's rights away: all devices of a user or one session, in one group or in all. */
-export interface Evict extends ByFacts {
+export interface Evict {
   readonly groupId?: GroupId
   readonly userId: UserId
   readonly sessionId?: SessionId

@@ -80,8 +80,8 @@ const engineFaults: readonly Fault[] = [
     rule: '12.3',
     name: 'Redis: an eviction from everywhere reaches one shard',
     file: ENGINE,
-    find: "    else await this.#everywhere('evict', dated)\n",
-    replace: "    else await this.#run('evict', this.#options.keys.shards[0] as Shard, dated)\n",
+    find: "    else await this.#everywhere('evict', command)\n",
+    replace: "    else await this.#run('evict', this.#options.keys.shards[0] as Shard, command)\n",
     tests: CONTRACT,
   },
   {

@@ -93,11 +93,10 @@ export class Effects {
   /** Null: nothing is lost. */
   #effectOf(change: Change): (() => Promise<void>) | null {
     const { standing, engine } = this.#deps
-    const factsReadAt = standing.readAt
     if (change.kind === 'USER') return null
     if (change.kind === 'SESSION') {
       const { userId, sessionId } = change
-      return standing.sessionUser(sessionId) ? null : () => engine.evict({ userId, sessionId, reason: 'SESSION_REVOKED', factsReadAt })
+      return standing.sessionUser(sessionId) ? null : () => engine.evict({ userId, sessionId, reason: 'SESSION_REVOKED' })
     }
     const { groupId } = change
     const group = standing.group(groupId)
@@ -105,7 +104,7 @@ export class Effects {
     if (change.kind === 'GROUP') return null
     const { userId } = change
     const member = group.members.get(userId)
-    if (!member) return () => engine.evict({ groupId, userId, reason: 'MEMBER_REMOVED', factsReadAt })
-    return member.canTalk ? null : () => engine.forbidTalk({ groupId, userId, factsReadAt })
+    if (!member) return () => engine.evict({ groupId, userId, reason: 'MEMBER_REMOVED' })
+    return member.canTalk ? null : () => engine.forbidTalk({ groupId, userId })
   }
 }

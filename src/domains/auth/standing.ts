@@ -19,16 +19,10 @@ export class Standing {
   #groups = new Map<GroupId, GroupStanding>()
   #sessions = new Map<SessionId, SessionStanding>()
   #position: LogPosition | null = null
-  #readAt = 0
   readonly #followers = new Set<(changes: readonly Change[]) => void>()
 
   constructor({ db }: { readonly db: Database }) {
     this.#db = db
-  }
-
-  /** When the facts were asked for, in `performance.now()`: they are at least as new as that. */
-  get readAt(): number {
-    return this.#readAt
   }
 
   user(userId: UserId): UserStanding | undefined {
@@ -76,7 +70,6 @@ export class Standing {
   }
 
   async #read(): Promise<void> {
-    const readAt = performance.now()
     // The log first: what is committed from here on is found by the next reading.
     const { changes, position } = await readChanges(this.#db, this.#position)
     const isShort = changes !== null && changes.length <= MOST_NAMED
@@ -85,7 +78,6 @@ export class Standing {
     else await this.#readAll()
     // Not before the facts are there, or they would be passed over when reading them fails.
     this.#position = position
-    this.#readAt = readAt
     if (told.length === 0) return
     for (const follower of this.#followers) follower(told)
   }

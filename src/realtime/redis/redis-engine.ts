@@ -116,13 +116,12 @@ export class RedisEngine implements RealtimeEngine {
   connectionClosed: RealtimeEngine['connectionClosed'] = (closed) => this.#closings.ask(closed)
 
   evict: RealtimeEngine['evict'] = async (command) => {
-    const dated = { ...command, begunBefore: this.#engineTimeOf(command.factsReadAt) }
-    if (command.groupId) await this.#command('evict', command.groupId, dated)
-    else await this.#everywhere('evict', dated)
+    if (command.groupId) await this.#command('evict', command.groupId, command)
+    else await this.#everywhere('evict', command)
   }
 
   forbidTalk: RealtimeEngine['forbidTalk'] = async (command) => {
-    await this.#command('forbid-talk', command.groupId, { ...command, begunBefore: this.#engineTimeOf(command.factsReadAt) })
+    await this.#command('forbid-talk', command.groupId, command)
   }
 
   muteMember: RealtimeEngine['muteMember'] = async (command) => Number(await this.#command('mute-member', command.groupId, command))
@@ -268,11 +267,6 @@ export class RedisEngine implements RealtimeEngine {
     links.clock.sample(reply.micros, sentAt, performance.now())
     if (reply.dueAt !== null) this.#sweeper.wake(shard, this.#inMs(reply.dueAt))
     return reply
-  }
-
-  /** An instant of `performance.now()` in engine time; not as a duration, which would grow on the way to Redis. */
-  #engineTimeOf(instant: number | undefined): number | undefined {
-    return instant === undefined ? undefined : this.#options.links.clock.now() - (performance.now() - instant)
   }
 
   #inMs(at: number): number {

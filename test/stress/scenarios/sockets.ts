@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { WebSocket } from 'ws'
 import { SpeakerChangedDocument } from '../../generated/operations.ts'
-import { storm } from '../load.ts'
+import { traffic } from '../load.ts'
 import { Stopwatch } from '../machine.ts'
 import type { Place } from '../people.ts'
 import { alone, busy } from '../scenario.ts'
@@ -115,17 +115,15 @@ export const sockets = [
 
   alone('a reader stops reading: nobody is slowed, the instance does not grow, and the reader learns the newest state', async (stage) => {
     const { groupId, manager, members } = await stage.team(6)
-    const [holder, ...waiters] = members
-    if (!holder) return
     const [healthy] = await stage.watchBoth(manager, groupId)
     const line = await stage.line(stage.b)
     const socket = stage.socket(manager, line)
     const subscribe = () => new FloorWatch(stage.own(socket.subscribe(TOLD_MUCH, { groupId, after: null })), groupId)
     const stalled = Array.from({ length: 6 }, subscribe)
     for (const watch of stalled) await watch.next('SNAPSHOT')
-    // The first rounds are for the heap to grow as far as it does anyway.
-    const tellMuch = () => storm(stage, groupId, holder, waiters, 16)
-    for (let n = 0; n < 3; n++) await tellMuch()
+    // The first round is for the heap to grow as far as it does anyway.
+    const tellMuch = () => traffic(stage, groupId, members, 0).stop(80)
+    await tellMuch()
     const before = await residentBytes(stage.b.pid)
     line.stall()
     await tellMuch()

@@ -72,10 +72,12 @@ function R.devices()
   return sessions
 end
 
--- A user's devices, each with since when it is present.
 function R.devicesOf(userId)
   local known = redis.call('HGET', key('people'), userId)
-  return known and cjson.decode(known).sessions or {}
+  local sessions = {}
+  for sessionId in pairs(known and cjson.decode(known).sessions or {}) do table.insert(sessions, sessionId) end
+  table.sort(sessions)
+  return sessions
 end
 
 function R.shortenPresence(sessionId)
