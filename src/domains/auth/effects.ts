@@ -24,6 +24,7 @@ export class Effects {
   #due: readonly Change[] = []
   #underWay: Promise<void> = Promise.resolve()
   readonly #carryOutDue = coalesced(async () => {
+    await this.#seeAgain()
     const done = new Set(await this.#carryOut(this.#due, (change) => change))
     this.#due = this.#due.filter((change) => !done.has(change))
   })
@@ -66,6 +67,15 @@ export class Effects {
         db,
         done.map(({ id }) => id),
       )
+  }
+
+  /** What was taken away may have been given back since: the less time between looking and doing, the better. */
+  async #seeAgain(): Promise<void> {
+    try {
+      await this.#deps.standing.catchUp()
+    } catch {
+      // The database is away: then what is known counts, and nothing can have been given back.
+    }
   }
 
   /** Answers those that are done. When an engine does not answer, the rest is not tried. */
