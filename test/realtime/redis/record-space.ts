@@ -71,7 +71,7 @@ export async function openConsumer(url: string, { keys }: Pick<Space, 'keys'>, l
   const links = stack.use(openLinks(url, { log }))
   await links.opened
   const instance = newId()
-  const stream = stack.use(new RecordStream({ links, keys, instance, onError: (error) => errors.push(error), log }))
+  const stream = stack.use(new RecordStream({ links, keys, instance, onError: (error) => errors.push(error), log, gatherMs: 0 }))
   const stop = stream.listen(listener)
   const owned = stack.move()
   return { stream, instance, errors, stop, [Symbol.asyncDispose]: () => owned.disposeAsync() }
