@@ -13,7 +13,11 @@ import { GroupsService } from './domains/groups/groups.service.ts'
 import { HistoryService } from './domains/history/history.service.ts'
 import { Recorder } from './domains/history/recorder.ts'
 import { closeWhatIsOpen, lastFencingToken } from './domains/history/recovery.ts'
+import { Breaker } from './domains/media/breaker.ts'
+import { Enforcement, type EnforcementDeps } from './domains/media/enforcement.ts'
 import { MediaService } from './domains/media/media.service.ts'
+import { RoomNames } from './domains/media/media-identity.ts'
+import { Roster } from './domains/media/roster.ts'
 import { PresenceService } from './domains/presence/presence.service.ts'
 import { UsersService } from './domains/users/users.service.ts'
 import type { Services } from './graphql/context.ts'
@@ -21,11 +25,13 @@ import { startServer } from './graphql/server.ts'
 import { newId } from './ids.ts'
 import { liveKit, noMediaServer } from './integrations/livekit/livekit.ts'
 import type { MediaServer } from './integrations/livekit/media-server.ts'
+import { createWebhook } from './integrations/livekit/webhook.ts'
 import { createLogger, type Logger, seldom } from './logger.ts'
 import { systemClock } from './realtime/clock.ts'
 import type { RealtimeEngine } from './realtime/engine.ts'
 import { failClosed } from './realtime/fail-closed.ts'
 import { MemoryEngine } from './realtime/memory/memory-engine.ts'
+import { type Neighbours, noNeighbours } from './realtime/neighbours.ts'
 import { OpenStreams } from './realtime/open-streams.ts'
 import { keptSecret } from './secrets.ts'
 
@@ -66,9 +72,10 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   const realtime = await chooseEngine(config, db, log, onError, stack)
   const engine = failClosed(overrides.engine ?? realtime.engine, onError)
   stack.defer(engine.record((entry) => recorder.add(entry)))
-  const rights = stack.use(new Rights({ db, log, standing, engine, announce: realtime.announceChange }))
-  await realtime.onChange(() => rights.wake())
-  const media = chooseMedia(config)
+  const { neighbours } = realtime
+  const rights = stack.use(new Rights({ db, log, standing, engine, announce: () => neighbours.tell('CHANGES', '') }))
+  await neighbours.hear('CHANGES', () => rights.wake())
+  const media = await openMedia(config, neighbours, log, stack)
 
   const secretKey = config.secretKey ?? (await keptSecret(config.dataFolder, 'secret-key'))
   const services = createServices({
@@ -84,6 +91,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     accessTokens: new AccessTokens(secretKey),
   })
   await oneAtATime(database.url, () => firstPeople(config, services))
+  const webhook = enforce({ config, db, log, standing, engine, media, groups: services.groups }, stack)
 
   let stopping = false
   const server = stack.use(
@@ -91,6 +99,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
       config,
       services,
       streams,
+      webhook,
       demo: config.demo ? { password: DEMO_PASSWORD, groupId: () => demoGroupId(db) } : null,
       log,
       patienceMs: shared ? LAST_WORDS_MS : 0,
@@ -105,7 +114,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     summary: [
       ['database', database.name],
       ['floor', engine.name],
-      ['media', media?.name ?? 'none: devices get no way to be heard'],
+      ['media', media.server?.name ?? 'none: devices get no way to be heard'],
     ],
     lost: alone.lost,
     [Symbol.asyncDispose]: (
@@ -128,11 +137,10 @@ async function closeForgotten(db: Database, log: Logger, stack: AsyncDisposableS
   stack.defer(() => closeWhatIsOpen(db).catch((err: unknown) => log.error({ err }, 'the record stays open until the next start')))
 }
 
-/** What keeps the floor, and how instances that share it tell each other of changed rights. */
+/** What keeps the floor, and who shares it. */
 interface Realtime {
   readonly engine: RealtimeEngine
-  readonly announceChange: () => void
-  readonly onChange: (listener: () => void) => Promise<void>
+  readonly neighbours: Neighbours
 }
 
 async function chooseEngine(
@@ -145,7 +153,7 @@ async function chooseEngine(
   const fencingToken = await lastFencingToken(db)
   if (realtime.kind === 'memory') {
     const engine = stack.use(new MemoryEngine({ clock: systemClock, pressRate, epoch: newId(), fencingToken, onError }))
-    return { engine, announceChange: () => {}, onChange: async () => {} }
+    return { engine, neighbours: noNeighbours }
   }
   const { openRedisEngine } = await import('./realtime/redis/open-redis-engine.ts')
   const production = environment === 'production'
@@ -153,9 +161,37 @@ async function chooseEngine(
   return stack.use(await openRedisEngine({ url: realtime.url, production, pressRate, instance, fencingToken, failAt, log, onError }))
 }
 
+/** The media server, and what is known of it. */
+interface Media {
+  readonly server: MediaServer | null
+  readonly names: RoomNames
+  readonly roster: Roster
+  /** Null: there is no media server to ask. */
+  readonly breaker: Breaker | null
+}
+
+async function openMedia(config: Config, neighbours: Neighbours, log: Logger, stack: AsyncDisposableStack): Promise<Media> {
+  const server = chooseMedia(config)
+  const roster = new Roster(neighbours)
+  if (server?.rooms) await roster.open(log)
+  const breaker = server?.rooms ? stack.use(new Breaker(server.rooms, log)) : null
+  return { server, names: new RoomNames(config.environment), roster, breaker }
+}
+
 function chooseMedia({ media, environment }: Config): MediaServer | null {
   if (media.kind === 'livekit') return liveKit(media)
   return environment === 'production' ? null : noMediaServer()
+}
+
+/** Makes the media server obey. What it reports comes by the webhook. */
+function enforce(
+  { config, media, ...deps }: Omit<EnforcementDeps, keyof Media | 'isAlone'> & { config: Config; media: Media },
+  stack: AsyncDisposableStack,
+) {
+  if (config.media.kind === 'none' || !media.breaker) return null
+  const { names, roster, breaker } = media
+  const enforcement = stack.use(new Enforcement({ ...deps, names, roster, breaker, isAlone: config.realtime.kind === 'memory' }))
+  return createWebhook({ ...config.media, log: deps.log, heard: (event) => enforcement.heard(event) })
 }
 
 interface Parts {
@@ -167,7 +203,7 @@ interface Parts {
   readonly recorder: Recorder
   readonly engine: RealtimeEngine
   readonly streams: OpenStreams
-  readonly media: MediaServer | null
+  readonly media: Media
   readonly accessTokens: AccessTokens
 }
 
@@ -180,7 +216,7 @@ function createServices({ config, db, log, standing, rights, recorder, engine, s
     groups,
     presence: new PresenceService({ engine, groups, streams, log }),
     floor: new FloorService({ engine, groups, streams }),
-    media: new MediaService({ server: media, environment: config.environment }),
+    media: new MediaService(media),
     history: new HistoryService({ db, groups, engine, recorder }),
   }
 }

@@ -11,13 +11,14 @@ export async function readJson(request: IncomingMessage): Promise<object> {
   const type = request.headers['content-type'] ?? ''
   if (!/^application\/(json|graphql\+json|graphql-response\+json)\s*(;|$)/i.test(type))
     throw new Refusal('BAD_REQUEST', { sentence: 'The body of a POST is application/json.' })
-  const body = parse(await readBytes(request))
+  const body = parse(await readText(request))
   if (typeof body !== 'object' || body === null || Array.isArray(body) || !('query' in body) || typeof body.query !== 'string')
     throw new Refusal('BAD_REQUEST', { sentence: 'The body of a POST is one JSON object with a "query".' })
   return body
 }
 
-async function readBytes(request: IncomingMessage): Promise<string> {
+/** The body as it came, its bytes counted. */
+export async function readText(request: IncomingMessage): Promise<string> {
   if (Number(request.headers['content-length'] ?? 0) > LONGEST_BODY) throw tooLarge()
   const chunks: Buffer[] = []
   let bytes = 0

@@ -5,6 +5,7 @@ import { createYoga } from 'graphql-yoga'
 import type { Config } from '../config.ts'
 import { Refusal } from '../errors.ts'
 import { type ConnectionId, newId } from '../ids.ts'
+import type { Webhook } from '../integrations/livekit/media-server.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenStreams } from '../realtime/open-streams.ts'
 import { identify, type Services } from './context.ts'
@@ -12,7 +13,7 @@ import { Documents } from './documents.ts'
 import { Execution } from './execution.ts'
 import { useExecution } from './execution-plugin.ts'
 import { createGraphiql, type Demo } from './graphiql.ts'
-import { readJson } from './request-body.ts'
+import { readJson, readText } from './request-body.ts'
 import { schema } from './schema.ts'
 import { serveWebSocket } from './websocket.ts'
 
@@ -24,6 +25,8 @@ export interface ServerDeps {
   readonly ready: () => Promise<boolean>
   /** How long who talks may go on when the server stops: none, if its burst ends with this process. */
   readonly patienceMs: number
+  /** Null: there is no media server that could report anything. */
+  readonly webhook: Webhook | null
   /** Null: this is no place for demo people. */
   readonly demo: Demo | null
   readonly log: Logger
@@ -34,11 +37,22 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const ENDPOINT = '/graphql'
+/** Where LiveKit reports what happens in rooms. */
+const WEBHOOK = '/webhooks/livekit'
 /** How long open requests may take to finish when the server stops. */
 const FINISH_WITHIN_MS = 1_000
 
-/** One HTTP server: GraphQL over POST, SSE and WebSocket, GraphiQL for a browser, and two questions for who operates it. */
-export async function startServer({ config, services, streams, ready, patienceMs, demo, log }: ServerDeps): Promise<RunningServer> {
+/** One HTTP server: GraphQL over POST, SSE and WebSocket, GraphiQL for a browser, LiveKit's reports, and two questions for who operates it. */
+export async function startServer({
+  config,
+  services,
+  streams,
+  ready,
+  patienceMs,
+  webhook,
+  demo,
+  log,
+}: ServerDeps): Promise<RunningServer> {
   const documents = new Documents(schema)
   const execution = new Execution(log)
   const graphiql = createGraphiql({ endpoint: ENDPOINT, demo })
@@ -74,6 +88,8 @@ export async function startServer({ config, services, streams, ready, patienceMs
     if (pathname === '/readyz')
       return (await ready()) ? say(response, 200, { status: 'ready' }) : say(response, 503, { status: 'not ready' })
     if (pathname === '/') return response.writeHead(302, { location: ENDPOINT }).end()
+    if (pathname === WEBHOOK && webhook && request.method === 'POST')
+      return response.writeHead(await webhook(await readText(request), request.headers.authorization)).end()
     if (pathname !== ENDPOINT) return refuse(response, new Refusal('NOT_FOUND'))
     if (request.method === 'GET' && request.headers.accept?.includes('text/html')) return graphiql(request, response)
     if (request.method === 'POST') Object.assign(request, { body: await readJson(request) })

@@ -133,6 +133,13 @@ export interface Evict {
   readonly reason: TalkBurstEndReason
 }
 
+/** A device that got the floor of a group, or lost it. */
+export interface Holding {
+  readonly groupId: GroupId
+  readonly userId: UserId
+  readonly sessionId: SessionId
+}
+
 /** The events of one kind in one group, numbered, the last of them kept for those who come back. */
 export interface EventLog<Event extends Position, Snapshot extends Position> {
   /**
@@ -185,6 +192,11 @@ export interface RealtimeEngine extends AsyncDisposable {
   readonly presenceLog: EventLog<PresenceEvent, Presence>
   /** What is said to one device in one group; not kept for later. */
   messages(groupId: GroupId, sessionId: SessionId, listener: (message: FloorMessage) => void): Promise<() => void>
+  /**
+   * Whose right to be heard was given or taken by what this process did or noticed. It may be lost with the process, and the floor may have
+   * gone on since: a reason to look at it.
+   */
+  holders(listener: (changed: Holding) => void): () => void
   /**
    * Everything that must last, as it happens. An entry is kept until the promise that the listener answers has resolved: it may come twice, and
    * to another instance, but it is not lost. A rejection says that it can never be written, and puts it aside.

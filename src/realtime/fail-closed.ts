@@ -43,6 +43,7 @@ export function failClosed(engine: RealtimeEngine, onError: (error: unknown) => 
     messages: closed(engine.messages.bind(engine)),
     floorLog: log(engine.floorLog),
     presenceLog: log(engine.presenceLog),
+    holders: engine.holders.bind(engine),
     record: engine.record.bind(engine),
     recorded: engine.recorded.bind(engine),
     answers: engine.answers.bind(engine),

@@ -33,6 +33,11 @@ export class Standing {
     return this.#groups.get(groupId)
   }
 
+  /** The groups that a user belongs to. */
+  groupsOf(userId: UserId): GroupStanding[] {
+    return [...this.#groups.values()].filter(({ members }) => members.has(userId))
+  }
+
   /** The user of a session that is signed in and may act. */
   sessionUser(sessionId: SessionId): UserStanding | undefined {
     const session = this.#sessions.get(sessionId)

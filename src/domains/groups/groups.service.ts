@@ -97,11 +97,25 @@ export class GroupsService {
     return seen
   }
 
-  async hasMember(groupId: GroupId, userId: UserId): Promise<boolean> {
-    const isMember = () => this.#deps.standing.group(groupId)?.members.has(userId) ?? false
-    if (isMember()) return true
+  hasMember(groupId: GroupId, userId: UserId): Promise<boolean> {
+    return this.#holds(() => this.#deps.standing.group(groupId)?.members.has(userId) === true)
+  }
+
+  exists(groupId: GroupId): Promise<boolean> {
+    return this.#holds(() => this.#deps.standing.group(groupId) !== undefined)
+  }
+
+  /** Whether a device may hear what is said in a group: it is signed in, and its user a member. */
+  mayHear(userId: UserId, sessionId: SessionId, groupId: GroupId): Promise<boolean> {
+    const { standing } = this.#deps
+    return this.#holds(() => standing.sessionUser(sessionId)?.id === userId && standing.group(groupId)?.members.has(userId) === true)
+  }
+
+  /** As things stand when what changed has been read, unless it is so already. */
+  async #holds(isSo: () => boolean): Promise<boolean> {
+    if (isSo()) return true
     await this.#deps.standing.isUpToDate()
-    return isMember()
+    return isSo()
   }
 
   #isAdmin({ id }: Viewer): boolean {

@@ -4,7 +4,8 @@ import { TalkBurst } from '../floor/floor.graphql.ts'
 import { FloorMessage } from '../floor/floor-message.graphql.ts'
 import { RequestTalkPayload } from '../floor/talk.graphql.ts'
 import { JoinGroupPayload } from '../presence/presence.graphql.ts'
-import { type MediaGrant as Grant, mediaIdentity } from './media.service.ts'
+import type { MediaGrant as Grant } from './media.service.ts'
+import { mediaIdentity } from './media-identity.ts'
 
 const MediaState = builder.enumType('MediaState', {
   description: 'What to do to be heard.',

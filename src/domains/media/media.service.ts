@@ -1,6 +1,9 @@
-import type { GroupId, SessionId, UserId } from '../../ids.ts'
+import type { GroupId } from '../../ids.ts'
 import type { MediaServer } from '../../integrations/livekit/media-server.ts'
 import type { Viewer } from '../auth/auth.service.ts'
+import type { Breaker } from './breaker.ts'
+import { mediaIdentity, type RoomNames } from './media-identity.ts'
+import type { Roster } from './roster.ts'
 
 /** How a device reaches the voice of a group. */
 export interface MediaGrant {
@@ -16,14 +19,13 @@ export interface MediaGrant {
 const PUBLISH_TOKEN_MS = 2 * 60_000
 const LISTEN_TOKEN_MS = 10 * 60_000
 
-/** One identity per device session: a second watch of the same user does not push the first out of the room. */
-export const mediaIdentity = (userId: UserId, sessionId: SessionId) => `${userId}:${sessionId}`
-
 export interface MediaDeps {
   /** Null: none is configured, and this is not the place for tokens of the development server. */
   readonly server: MediaServer | null
-  /** Part of every room's name: a token of one deployment opens no room of another with the same keys. */
-  readonly environment: string
+  readonly names: RoomNames
+  readonly roster: Roster
+  /** Null: there is no media server to ask. */
+  readonly breaker: Breaker | null
 }
 
 export class MediaService {
@@ -43,12 +45,19 @@ export class MediaService {
   }
 
   async #grant(viewer: Viewer, groupId: GroupId, canPublish: boolean, ttlMs: number): Promise<MediaGrant | null> {
-    const { server, environment } = this.#deps
+    const { server, names } = this.#deps
     if (!server) return null
-    const room = `${environment}:${groupId}`
+    const room = names.of(groupId)
     const identity = mediaIdentity(viewer.id, viewer.sessionId)
     const expiresAt = new Date(Date.now() + ttlMs)
     const token = await server.mintToken({ room, identity, displayName: viewer.displayName, canPublish, ttlMs })
-    return { state: server.state, url: server.url, room, identity, token, expiresAt }
+    return { state: this.#state(room, identity), url: server.url, room, identity, token, expiresAt }
+  }
+
+  #state(room: string, identity: string): MediaGrant['state'] {
+    const { breaker, roster } = this.#deps
+    if (!breaker) return 'NONE'
+    if (breaker.isOpen) return 'DEGRADED'
+    return roster.has(room, identity) ? 'READY' : 'JOIN_REQUIRED'
   }
 }

@@ -1,19 +1,29 @@
 import { AccessToken, TrackSource } from 'livekit-server-sdk'
 import type { MediaServer, MediaTokenClaims } from './media-server.ts'
+import { liveKitRooms } from './rooms.ts'
+
+export interface LiveKitOptions {
+  /** Where NEDA reaches it. */
+  readonly url: string
+  /** Where devices reach it. */
+  readonly publicUrl: string
+  readonly apiKey: string
+  readonly apiSecret: string
+}
 
 /** A LiveKit deployment. Tokens are minted here, so a LiveKit that is down delays nobody. */
-export const liveKit = (options: { publicUrl: string; apiKey: string; apiSecret: string }): MediaServer => ({
+export const liveKit = (options: LiveKitOptions): MediaServer => ({
   name: `LiveKit, devices connect to ${options.publicUrl}`,
-  state: 'JOIN_REQUIRED',
   url: options.publicUrl,
+  rooms: liveKitRooms(options),
   mintToken: (claims) => mintToken(claims, options),
 })
 
 /** No media server: the tokens fit the well-known key of `livekit-server --dev` on this machine. */
 export const noMediaServer = (): MediaServer => ({
   name: 'none: tokens are for livekit-server --dev on this machine',
-  state: 'NONE',
   url: 'ws://127.0.0.1:7880',
+  rooms: null,
   mintToken: (claims) => mintToken(claims, { apiKey: 'devkey', apiSecret: 'secret' }),
 })
 

@@ -1,11 +1,13 @@
 import type { GroupId, SessionId } from '../../ids.ts'
 import type { Clock } from '../clock.ts'
-import type { EventLog, RealtimeEngine } from '../engine.ts'
+import type { EventLog, Holding, RealtimeEngine } from '../engine.ts'
 import type { Floor, FloorEvent, FloorMessage, Position, Presence, PresenceEvent, RecordEntry } from '../events.ts'
 import { Hub } from '../hub.ts'
+import { Topic } from '../topic.ts'
 import { nextDeadline } from './deadlines.ts'
 import { type Answer, type Command, type CommandName, decide } from './decide.ts'
 import { emptyGroup, type GroupState } from './state.ts'
+import type { Told } from './transition.ts'
 
 /** How many events of each kind a group keeps for readers who come back. */
 const KEPT_EVENTS = 256
@@ -40,6 +42,7 @@ export class MemoryEngine implements RealtimeEngine {
   readonly #presenceHub: Hub<PresenceEvent>
   readonly #messageHub: Hub<FloorMessage>
   readonly #recorders = new Set<(entry: RecordEntry) => unknown>()
+  readonly #holders: Topic<Holding>
   readonly floorLog: EventLog<FloorEvent, Floor>
   readonly presenceLog: EventLog<PresenceEvent, Presence>
 
@@ -48,6 +51,7 @@ export class MemoryEngine implements RealtimeEngine {
     this.#floorHub = new Hub(options.onError)
     this.#presenceHub = new Hub(options.onError)
     this.#messageHub = new Hub(options.onError)
+    this.#holders = new Topic(options.onError)
     this.floorLog = {
       subscribe: async (groupId, listener) => this.#floorHub.subscribe(groupId, listener),
       read: async (groupId, after) => {
@@ -91,6 +95,8 @@ export class MemoryEngine implements RealtimeEngine {
 
   messages: RealtimeEngine['messages'] = async (groupId, sessionId, listener) =>
     this.#messageHub.subscribe(`${groupId} ${sessionId}`, listener)
+
+  holders: RealtimeEngine['holders'] = (listener) => this.#holders.subscribe(listener)
 
   record: RealtimeEngine['record'] = (listener) => {
     this.#recorders.add(listener)
@@ -138,6 +144,7 @@ export class MemoryEngine implements RealtimeEngine {
       else for (const recorder of this.#recorders) recorder(one.record)
     }
     this.#wakeInTime(groupId, group)
+    this.#holders.publish(told.flatMap(asHolding))
     return answer
   }
 
@@ -167,6 +174,13 @@ export class MemoryEngine implements RealtimeEngine {
 }
 
 const engagedIn = ({ devices, holder }: GroupState) => new Set([...devices.keys(), ...(holder ? [holder.burst.sessionId] : [])])
+
+/** A burst is recorded when it begins and when it ends. */
+function asHolding(told: Told): Holding[] {
+  if (!('record' in told && 'burst' in told.record)) return []
+  const { group, speaker, sessionId } = told.record.burst
+  return [{ groupId: group.id, userId: speaker.id, sessionId }]
+}
 
 function keep<Event>(events: Event[], event: Event) {
   events.push(event)

@@ -1,4 +1,5 @@
 import type { GroupId } from '../../ids.ts'
+import type { Subject } from '../neighbours.ts'
 
 /** A group's keys share its shard's hash tag: what a script touches is in one slot. Never changed: every instance must find the same. */
 export const SHARDS = 16
@@ -29,12 +30,11 @@ export type Shard = string & { readonly shard: unique symbol }
  */
 export class Keys {
   readonly shards: readonly Shard[]
-  /** A word to all instances that a right has changed. */
-  readonly changesChannel: string
+  readonly #space: string
 
   constructor(space = '') {
     this.shards = Array.from({ length: SHARDS }, (_, n) => `{${space}s${n}}` as Shard)
-    this.changesChannel = `changes:${space}`
+    this.#space = space
   }
 
   shardOf(groupId: GroupId): Shard {
@@ -52,6 +52,8 @@ export class Keys {
     return `speaker:${this.shardOf(groupId)}:${groupId}`
   }
 
+  /** What all instances hear. */
+  neighboursChannel = (subject: Subject) => `${subject.toLowerCase()}:${this.#space}`
   epoch = (shard: Shard) => `epoch:${shard}`
   record = (shard: Shard) => `record:${shard}`
   aside = (shard: Shard) => `aside:${shard}`

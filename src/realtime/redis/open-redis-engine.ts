@@ -1,4 +1,5 @@
 import type { Logger } from '../../logger.ts'
+import type { Neighbours } from '../neighbours.ts'
 import { Bus } from './bus.ts'
 import { Keys } from './keys.ts'
 import { openLinks } from './links.ts'
@@ -22,9 +23,7 @@ export interface RedisEngineSettings {
 
 export interface OpenRedisEngine extends AsyncDisposable {
   readonly engine: RedisEngine
-  /** Tells the other instances that rights have changed. It may be lost. */
-  announceChange(): void
-  onChange(listener: () => void): Promise<void>
+  readonly neighbours: Neighbours
 }
 
 /** Connects to Redis, or says in a sentence why that cannot be. */
@@ -41,12 +40,14 @@ export async function openRedisEngine(settings: RedisEngineSettings): Promise<Op
   const owned = stack.move()
   return {
     engine,
-    announceChange: () => {
-      // Whoever does not hear it reads the changes by itself a little later.
-      bus.publish(keys.changesChannel, '').catch(() => {})
-    },
-    onChange: async (listener) => {
-      await bus.open(keys.changesChannel, listener)
+    neighbours: {
+      tell: (subject, text) => {
+        // Whoever does not hear it looks by itself a little later.
+        bus.publish(keys.neighboursChannel(subject), text).catch(() => {})
+      },
+      hear: async (subject, listener) => {
+        await bus.open(keys.neighboursChannel(subject), listener)
+      },
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

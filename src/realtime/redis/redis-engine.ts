@@ -1,7 +1,8 @@
 import type { GroupId, SessionId, UserId } from '../../ids.ts'
-import type { EventLog, RealtimeEngine, RequestTalk, TalkAnswer } from '../engine.ts'
+import type { EventLog, Holding, RealtimeEngine, RequestTalk, TalkAnswer } from '../engine.ts'
 import type { Floor, FloorEvent, Position, Presence, PresenceEvent, RecordEntry } from '../events.ts'
 import { inTime } from '../in-time.ts'
+import { Topic } from '../topic.ts'
 import { Abandoned } from './abandoned.ts'
 import { Batch } from './batch.ts'
 import type { Bus } from './bus.ts'
@@ -53,6 +54,7 @@ export class RedisEngine implements RealtimeEngine {
   readonly #beats: Batch<Beat, GroupId[]>
   readonly #closings: Batch<{ sessionId: SessionId; connectionId: string }, void>
   readonly #recorders = new Set<(entry: RecordEntry) => unknown>()
+  readonly #holders: Topic<Holding>
   readonly #epochBegan = new Map<Shard, number>()
   #fencingToken: bigint
   #epochs = 0
@@ -64,6 +66,7 @@ export class RedisEngine implements RealtimeEngine {
     this.#options = options
     this.#scripts = options.scripts ?? new Scripts()
     this.#fencingToken = options.fencingToken
+    this.#holders = new Topic(onError)
     this.#feeds = new GroupFeeds({
       bus,
       keys,
@@ -143,6 +146,8 @@ export class RedisEngine implements RealtimeEngine {
   }
 
   messages: RealtimeEngine['messages'] = (groupId, sessionId, listener) => this.#feeds.messages(groupId, sessionId, listener)
+
+  holders: RealtimeEngine['holders'] = (listener) => this.#holders.subscribe(listener)
 
   record: RealtimeEngine['record'] = (listener) => {
     this.#recorders.add(listener)
@@ -263,6 +268,8 @@ export class RedisEngine implements RealtimeEngine {
     const nextEpoch = `${instance}.${this.#epochs++}`
     const frame = { time: time?.(), notAfter, nextEpoch, fencingToken: this.#fencingToken }
     const reply = await this.#scripts.run(links.commands, keys, name, shard, frame, command)
+    // Whether or not somebody still waits for it.
+    this.#holders.publish(reply.holdings)
     if (time) return reply
     links.clock.sample(reply.micros, sentAt, performance.now())
     if (reply.dueAt !== null) this.#sweeper.wake(shard, this.#inMs(reply.dueAt))

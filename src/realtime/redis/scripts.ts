@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import type { Holding } from '../engine.ts'
 import type { Keys, Shard } from './keys.ts'
 
 /** One script per command: lua/<command>.lua behind the rules that all share. */
@@ -51,6 +52,8 @@ export interface Reply {
   readonly micros: number
   /** When something in the shard falls due by itself, in ms of engine time. */
   readonly dueAt: number | null
+  /** Who got or lost a floor. */
+  readonly holdings: readonly Holding[]
   readonly values: readonly unknown[]
 }
 
@@ -70,8 +73,14 @@ export class Scripts {
       if (error instanceof Error && error.name === 'ReplyError' && error.message.startsWith('NOSCRIPT')) return redis.eval(text, 1, ...args)
       throw error
     })
-    const [outcome, micros, dueAt, ...values] = reply as [string, string, string, ...unknown[]]
-    return { isLate: outcome === 'LATE', micros: Number(micros), dueAt: dueAt ? Number(dueAt) : null, values }
+    const [outcome, micros, dueAt, holdings, ...values] = reply as [string, string, string, string, ...unknown[]]
+    return {
+      isLate: outcome === 'LATE',
+      micros: Number(micros),
+      dueAt: dueAt ? Number(dueAt) : null,
+      holdings: holdings ? (JSON.parse(holdings) as Holding[]) : [],
+      values,
+    }
   }
 }
 

@@ -20,6 +20,12 @@ function R.closeVoiceSession()
   R.record({ voiceSession = { id = open.id, groupId = g.id, startedAt = open.startedAt, endedAt = g.now } })
 end
 
+-- A burst has begun or ended.
+local function changeHolder(burst)
+  R.record({ burst = burst })
+  table.insert(holdings, { groupId = g.id, userId = burst.speaker.id, sessionId = burst.sessionId })
+end
+
 -- Gives the floor to a request. `previous`: the burst that has just ended, for there is no idle in between.
 function R.grant(to, previous, startBy)
   g.token = math.max(g.now == now and micros or g.now * 1000, g.token + 1)
@@ -52,7 +58,7 @@ function R.grant(to, previous, startBy)
   R.engage(to.sessionId, to.person.id)
   for _, requestId in ipairs(to.requestIds) do R.remember(to.sessionId, requestId, { state = 'HOLDING' }) end
   R.tellFloor('TAKEN', previous)
-  R.record({ burst = burst })
+  changeHolder(burst)
 end
 
 local function with(burst, changes)
@@ -76,7 +82,7 @@ function R.clearHolder(endReason, revokedBy)
   R.changed('holder', 'voiceSession')
   R.rememberPast(burst.sessionId, holder.requestIds, { state = 'ENDED', burst = burst })
   if endReason == 'TALK_LIMIT' then R.mustRetryLater(burst.sessionId) end
-  R.record({ burst = burst })
+  changeHolder(burst)
   if endReason ~= 'RELEASED' then
     R.tellDevice(burst.sessionId, 'REVOKED', R.lastName(holder), { burst = burst, endReason = endReason, graceMs = 0 })
   end

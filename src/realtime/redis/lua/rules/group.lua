@@ -7,10 +7,12 @@
 --   ARGV[3]  engine time in ms after which this command comes too late; empty: never
 --   ARGV[4]  "<name> <fencing token>": what a new epoch is called, and the token that its first is greater than
 --   ARGV[5]  the command, as JSON
--- Its result is {'LATE', micros}, or {'DONE', micros, when something in the shard falls due next, ...what the command answers}.
+-- Its result is {'LATE', micros}, or {'DONE', micros, when something in the shard falls due next, who got or lost a floor as JSON,
+-- ...what the command answers}.
 
 local R = {} -- the rules, by name
 local g -- the group at hand
+local holdings = {} -- who got or lost a floor, in all groups
 
 local LEASE_MS, LEASE_AFTER_CLOSE_MS, ACCEPT_WITHIN_MS, QUEUE_LIMIT_MS = 4000, 2000, 2000, 30000
 local LONGEST_GRACE_MS, RETRY_AFTER_LIMIT_MS, VOICE_SESSION_IDLE_MS = 3000, 3000, 60000
@@ -63,7 +65,7 @@ end
 
 local function result(...)
   local due = redis.call('ZRANGE', shardKey('deadlines'), 0, 0, 'WITHSCORES')
-  return { 'DONE', whole(micros), due[2] or '', ... }
+  return { 'DONE', whole(micros), due[2] or '', #holdings > 0 and cjson.encode(holdings) or '', ... }
 end
 
 local FIELDS = { 'epoch', 'sequence', 'presenceSequence', 'token', 'closed', 'arrivals', 'holder', 'preemption', 'queue', 'voiceSession' }

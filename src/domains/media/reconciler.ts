@@ -1,0 +1,128 @@
+import { coalesced } from '../../coalesced.ts'
+import type { GroupId } from '../../ids.ts'
+import type { Rooms } from '../../integrations/livekit/media-server.ts'
+import type { RoomNames } from './media-identity.ts'
+import type { Roster } from './roster.ts'
+
+export interface ReconcilerDeps {
+  readonly rooms: Rooms
+  readonly names: RoomNames
+  readonly roster: Roster
+  /** The identity that may be heard now, or nobody. */
+  readonly holder: (groupId: GroupId) => Promise<string | null>
+  readonly onError: (error: unknown) => void
+}
+
+/** The floor may change while its holder is being permitted; oftener than this it does not. */
+const MOST_TURNS = 5
+/** After a call whose outcome is unknown: it may be carried out late, and undo what was done since. */
+const AGAIN_AFTER_MS = [200, 500, 1_000, 2_000, 4_000]
+/** A device that has just come is not found everywhere in LiveKit at once. */
+const FOUND_AFTER_MS = [50, 150, 400, 800]
+
+/** One device in one group. */
+interface Place {
+  readonly groupId: GroupId
+  readonly identity: string
+}
+
+/**
+ * Makes the permission of a device follow the floor. It follows the level, not the changes: it looks who holds the floor, says so to the media
+ * server, and looks again. Whoever does this last has seen the floor after having written, so it does not matter how many do it, on how many
+ * instances, or in which order their calls arrive.
+ */
+export class Reconciler implements AsyncDisposable {
+  readonly #deps: ReconcilerDeps
+  /** By place: one run at a time, and those who ask meanwhile share the next. */
+  readonly #runs = new Map<string, { readonly run: () => Promise<void>; asked: number }>()
+  readonly #retries = new Map<string, NodeJS.Timeout>()
+  /** Who may be heard, as far as it was done here. */
+  readonly #talkers = new Map<string, Place>()
+  #isClosed = false
+
+  constructor(deps: ReconcilerDeps) {
+    this.#deps = deps
+  }
+
+  /** Resolves when the permission follows, or will be tried again; it never rejects. */
+  async follow(place: Place): Promise<void> {
+    await this.#run(place, 0)
+  }
+
+  /** When the floor ends with this process: nobody may be heard without it. */
+  async withdrawAll(): Promise<void> {
+    const { rooms, names, onError } = this.#deps
+    const withdrawals = [...this.#talkers.values()].map(({ groupId, identity }) => rooms.permit(names.of(groupId), identity, 'LISTEN'))
+    for (const { reason } of (await Promise.allSettled(withdrawals)).filter(
+      ({ status }) => status === 'rejected',
+    ) as PromiseRejectedResult[])
+      onError(reason)
+  }
+
+  /** Waits for what is under way. */
+  async [Symbol.asyncDispose]() {
+    this.#isClosed = true
+    for (const retry of this.#retries.values()) clearTimeout(retry)
+    await Promise.all([...this.#runs.values()].map(({ run }) => run().catch(this.#deps.onError)))
+  }
+
+  async #run(place: Place, attempt: number): Promise<void> {
+    const key = `${place.groupId} ${place.identity}`
+    const current = this.#runs.get(key) ?? { run: coalesced(() => this.#apply(key, place)), asked: 0 }
+    this.#runs.set(key, current)
+    current.asked += 1
+    try {
+      await current.run()
+      // Something failed before, and may yet be carried out.
+      if (attempt > 0) this.#again(key, place, attempt, AGAIN_AFTER_MS)
+    } catch (error) {
+      if (error instanceof Missing) this.#seek(key, place, attempt)
+      else {
+        this.#deps.onError(error)
+        this.#again(key, place, attempt, AGAIN_AFTER_MS)
+      }
+    } finally {
+      current.asked -= 1
+      if (current.asked === 0) this.#runs.delete(key)
+    }
+  }
+
+  #seek(key: string, place: Place, attempt: number) {
+    if (attempt < FOUND_AFTER_MS.length) return this.#again(key, place, attempt, FOUND_AFTER_MS)
+    this.#deps.roster.note({ room: this.#deps.names.of(place.groupId), identity: place.identity, isThere: false })
+  }
+
+  /** What is still not done after the last time, the sweep finds. */
+  #again(key: string, place: Place, attempt: number, afterMs: readonly number[]) {
+    const inMs = afterMs[attempt]
+    if (inMs === undefined || this.#isClosed) return
+    clearTimeout(this.#retries.get(key))
+    const retry = setTimeout(() => {
+      this.#retries.delete(key)
+      void this.#run(place, attempt + 1)
+    }, inMs)
+    this.#retries.set(key, retry)
+  }
+
+  async #apply(key: string, place: Place): Promise<void> {
+    const { groupId, identity } = place
+    const { rooms, names, roster, holder } = this.#deps
+    const room = names.of(groupId)
+    let mayTalk = (await holder(groupId)) === identity
+    for (let turn = 0; turn < MOST_TURNS; turn++) {
+      if (mayTalk) this.#talkers.set(key, place)
+      const found = await rooms.permit(room, identity, mayTalk ? 'TALK' : 'LISTEN')
+      if (!mayTalk) this.#talkers.delete(key)
+      if (found === 'DONE') roster.note({ room, identity, isThere: true })
+      const before = mayTalk
+      mayTalk = (await holder(groupId)) === identity
+      if (mayTalk !== before) continue
+      if (found === 'ABSENT' && roster.has(room, identity)) throw new Missing()
+      return
+    }
+    throw new Error('the floor changed faster than the permission of its holder')
+  }
+}
+
+/** It is said to be in the room, and was not found there. */
+class Missing extends Error {}

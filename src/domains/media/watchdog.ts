@@ -1,0 +1,113 @@
+import type { Database } from '../../database/client.ts'
+import type { GroupId, SessionId } from '../../ids.ts'
+import type { MediaEvent, RoomParticipant, Rooms } from '../../integrations/livekit/media-server.ts'
+import type { Logger } from '../../logger.ts'
+import type { RealtimeEngine } from '../../realtime/engine.ts'
+import type { GroupsService } from '../groups/groups.service.ts'
+import { type RoomNames, whoIs } from './media-identity.ts'
+import type { Reconciler } from './reconciler.ts'
+import type { Roster } from './roster.ts'
+
+export interface WatchdogDeps {
+  readonly db: Database
+  readonly rooms: Rooms
+  readonly names: RoomNames
+  readonly roster: Roster
+  readonly reconciler: Reconciler
+  readonly groups: Pick<GroupsService, 'mayHear' | 'exists'>
+  readonly engine: Pick<RealtimeEngine, 'recorded'>
+  readonly holder: (groupId: GroupId) => Promise<string | null>
+  readonly log: Logger
+}
+
+/** How long to wait for the record of a burst that has just ended. */
+const RECORDED_WITHIN_MS = 1_000
+/** No right to publish that the media server hands out lives as long. */
+const LONGEST_RIGHT_MS = 3_600_000
+
+/**
+ * Looks at who is in a room and what they may do there. A token opens the room for as long as it lives, and the media server itself hands out
+ * new ones with the rights of the moment: whoever was a speaker once has one that may publish.
+ */
+export class Watchdog {
+  readonly #deps: WatchdogDeps
+
+  constructor(deps: WatchdogDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Somebody has come to a room, or begun to publish: nobody stays who may not hear, and nobody is heard who has not the floor. False: who is to
+   * go was not found.
+   */
+  async look(groupId: GroupId, { kind, identity }: Pick<MediaEvent, 'kind' | 'identity'>): Promise<boolean> {
+    const { rooms, names, groups, reconciler } = this.#deps
+    if (!(await groups.exists(groupId))) {
+      await rooms.close(names.of(groupId))
+      return true
+    }
+    if (!(await this.#mayHear(groupId, identity))) return this.#putOut(groupId, identity, 'it may not hear the group')
+    await reconciler.follow({ groupId, identity })
+    if (kind === 'PUBLISHED') await this.#judge(groupId, identity)
+    return true
+  }
+
+  /** Looks at a whole room: takes away what somebody may not have any more, and answers who is to be given something. */
+  async inspect(groupId: GroupId): Promise<readonly string[]> {
+    const { rooms, names, roster, groups, holder } = this.#deps
+    const room = names.of(groupId)
+    if (!(await groups.exists(groupId))) {
+      await rooms.close(room)
+      return []
+    }
+    const present = await rooms.participants(room)
+    roster.replace(room, present)
+    const holds = await holder(groupId)
+    for (const { identity, canPublish, publishes } of present) {
+      if (!(await this.#mayHear(groupId, identity))) await this.#putOut(groupId, identity, 'it may not hear the group')
+      else if (identity !== holds && (canPublish || publishes))
+        await this.look(groupId, { kind: publishes ? 'PUBLISHED' : 'JOINED', identity })
+    }
+    return present.filter(({ identity, canPublish }) => identity === holds && !canPublish).map(({ identity }) => identity)
+  }
+
+  #mayHear(groupId: GroupId, identity: string): Promise<boolean> {
+    const who = whoIs(identity)
+    return who ? this.#deps.groups.mayHear(who.userId, who.sessionId, groupId) : Promise.resolve(false)
+  }
+
+  /**
+   * Somebody published, and its right to has been withdrawn if it has not the floor. A track may be on its way when a burst ends, or a device
+   * come late; but who came after its last burst had ended, with a right that it had then, is put out.
+   */
+  async #judge(groupId: GroupId, identity: string): Promise<void> {
+    const { rooms, names, holder, log } = this.#deps
+    if ((await holder(groupId)) === identity) return
+    const room = names.of(groupId)
+    log.warn({ room, identity }, 'published without the floor: its permission was withdrawn')
+    const found = (await rooms.participants(room)).find((one) => one.identity === identity)
+    if (!found || !(found.publishes || (await this.#cameLate(groupId, found)))) return
+    if ((await holder(groupId)) === identity) return
+    await this.#putOut(groupId, identity, 'it published without the floor')
+  }
+
+  async #cameLate(groupId: GroupId, { identity, joinedAt }: RoomParticipant): Promise<boolean> {
+    const sessionId: SessionId | undefined = whoIs(identity)?.sessionId
+    if (!sessionId) return true
+    const { engine, db } = this.#deps
+    await engine.recorded(groupId, RECORDED_WITHIN_MS)
+    const where = { groupId, sessionId, startedAt: { gt: new Date(Date.now() - LONGEST_RIGHT_MS) } }
+    const last = await db.speakerHistory.findFirst({ where, orderBy: { startedAt: 'desc' }, select: { endedAt: true } })
+    // One that runs: it presses again and again, and is looked at when that ends.
+    return !last || (last.endedAt !== null && joinedAt > last.endedAt.getTime())
+  }
+
+  async #putOut(groupId: GroupId, identity: string, reason: string): Promise<boolean> {
+    const { rooms, names, roster, log } = this.#deps
+    const room = names.of(groupId)
+    log.warn({ room, identity, reason }, 'put out of the room')
+    const outcome = await rooms.remove(room, identity)
+    roster.note({ room, identity, isThere: false })
+    return outcome === 'DONE'
+  }
+}
