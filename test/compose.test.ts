@@ -9,12 +9,14 @@ interface Service {
   readonly environment: Readonly<Record<string, string>>
   readonly ports?: readonly { readonly host_ip?: string; readonly published: string; readonly target: number; readonly protocol: string }[]
   readonly command?: readonly string[]
+  readonly profiles?: readonly string[]
   readonly healthcheck: { readonly test: readonly string[] }
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const source = readFileSync(`${root}docker-compose.yml`, 'utf8')
+const liveKit = parse(readFileSync(`${root}deploy/livekit.yaml`, 'utf8'))
 const known = VARIABLES
 
 /** What an operator would put into .env. */
@@ -32,8 +34,9 @@ const FILLED_IN = {
 type Values = Readonly<Record<string, string>>
 const services = resolve(FILLED_IN)
 
-test('four services, each with what only it needs', () => {
-  expect(Object.keys(services).toSorted()).toEqual(['api', 'livekit', 'postgres', 'redis'])
+test('four services, each with what only it needs, and one more for networks that let only TLS through', () => {
+  expect(Object.keys(services).toSorted()).toEqual(['api', 'livekit', 'postgres', 'redis', 'turn'])
+  expect(service('turn').profiles).toEqual(['turn'])
   expect(service('api').depends_on).toMatchObject({
     postgres: { condition: 'service_healthy' },
     redis: { condition: 'service_healthy' },
@@ -46,8 +49,25 @@ test('devices reach voice directly, all else passes a proxy on this machine', ()
   expect(ports('livekit')).toEqual(['127.0.0.1:7880:7880/tcp', '*:7881:7881/tcp', '*:7882:7882/udp'])
   expect(ports('postgres')).toEqual([])
   expect(ports('redis')).toEqual([])
-  const { port, rtc } = parse(readFileSync(`${root}deploy/livekit.yaml`, 'utf8'))
-  expect([port, rtc.tcp_port, rtc.udp_port]).toEqual([7880, 7881, 7882])
+  expect(ports('turn')).toEqual(['*:443:5349/tcp'])
+  const { port, rtc, turn } = liveKit
+  expect([port, rtc.tcp_port, rtc.udp_port, turn.tls_port]).toEqual([7880, 7881, 7882, 5349])
+})
+
+test('LiveKit reports to the API what it reads, signed with the key that it knows', () => {
+  expect(liveKit.webhook.urls).toEqual(['http://api:4000/webhooks/livekit'])
+  expect(liveKit.webhook.filter_params.include_events).toEqual(expect.arrayContaining(['participant_joined', 'track_published']))
+  expect(service('livekit').environment.LIVEKIT_WEBHOOK_API_KEY).toBe(FILLED_IN.LIVEKIT_API_KEY)
+})
+
+test('LiveKit carries voice alone', () => {
+  expect(liveKit.room.enabled_codecs).toEqual([{ mime: 'audio/opus' }, { mime: 'audio/red' }])
+})
+
+test('TURN is there when it has a name', () => {
+  expect(service('livekit').environment).toMatchObject({ LIVEKIT_TURN_ENABLED: '', LIVEKIT_TURN_DOMAIN: '' })
+  const { livekit } = resolve({ ...FILLED_IN, TURN_DOMAIN: 'turn.example.org' })
+  expect(livekit?.environment).toMatchObject({ LIVEKIT_TURN_ENABLED: 'true', LIVEKIT_TURN_DOMAIN: 'turn.example.org' })
 })
 
 test('the API is given what it knows, and starts with it', () => {
@@ -98,12 +118,24 @@ test('no secret has a default, and none is in a file', () => {
     expect(() => resolve(others), name).toThrow(name)
   }
   const optional = [...source.matchAll(/\$\{([A-Z_]+)(?!:\?)\b/g)].map(([, name]) => name)
-  expect(new Set(optional)).toEqual(new Set(['PUBLIC_URL', 'ALLOWED_ORIGINS', 'NEDA_BOOTSTRAP_ADMIN_USERNAME', 'PRESS_RATE', 'PUBLISH_ON']))
-  const given = Object.values<{ environment: Values }>(parse(source).services).flatMap(({ environment }) => Object.entries(environment))
+  expect(new Set(optional)).toEqual(
+    new Set([
+      'PUBLIC_URL',
+      'ALLOWED_ORIGINS',
+      'NEDA_BOOTSTRAP_ADMIN_USERNAME',
+      'PRESS_RATE',
+      'PUBLISH_ON',
+      'TURN_CERTIFICATE',
+      'TURN_DOMAIN',
+    ]),
+  )
+  const given = Object.values<{ environment?: Values }>(parse(source).services).flatMap(({ environment = {} }) =>
+    Object.entries(environment),
+  )
   const secrets = given.filter(([name]) => /PASSWORD|SECRET|KEY|TOKEN/.test(name))
   expect(secrets.length).toBeGreaterThan(0)
   for (const [name, value] of secrets) expect(value.replaceAll(/\$\{[A-Z_]+:\?[^}]+\}/g, ''), name).toMatch(/^[": ]*$/)
-  expect(parse(readFileSync(`${root}deploy/livekit.yaml`, 'utf8'))).not.toHaveProperty('keys')
+  expect(liveKit).not.toHaveProperty('keys')
 })
 
 function service(name: string): Service {
@@ -137,9 +169,10 @@ function compose(args: readonly string[], values: Values) {
 }
 
 function interpolate(text: string, values: Values): string {
-  return text.replaceAll(/\$\{([A-Z_]+):([-?])([^}]*)\}/g, (_, name: string, kind: string, rest: string) => {
+  return text.replaceAll(/\$\{([A-Z_]+):([-?+])([^}]*)\}/g, (_, name: string, kind: string, rest: string) => {
     const value = values[name] ?? ''
     if (value === '' && kind === '?') throw new Error(`required variable ${name} is missing a value: ${rest}`)
+    if (kind === '+') return value === '' ? '' : rest
     return value === '' ? rest : value
   })
 }

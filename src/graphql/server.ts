@@ -88,8 +88,7 @@ export async function startServer({
     if (pathname === '/readyz')
       return (await ready()) ? say(response, 200, { status: 'ready' }) : say(response, 503, { status: 'not ready' })
     if (pathname === '/') return response.writeHead(302, { location: ENDPOINT }).end()
-    if (pathname === WEBHOOK && webhook && request.method === 'POST')
-      return response.writeHead(await webhook(await readText(request), request.headers.authorization)).end()
+    if (pathname === WEBHOOK && webhook) return hear(webhook, request, response)
     if (pathname !== ENDPOINT) return refuse(response, new Refusal('NOT_FOUND'))
     if (request.method === 'GET' && request.headers.accept?.includes('text/html')) return graphiql(request, response)
     if (request.method === 'POST') Object.assign(request, { body: await readJson(request) })
@@ -144,6 +143,13 @@ function originRule({ publicUrl, allowedOrigins, host }: ServerDeps['config'], p
   const own = new URL(publicUrl).origin
   const names = ['localhost', '127.0.0.1', '[::1]', host]
   return (origin) => origin === own || allowedOrigins.includes(origin) || names.some((name) => origin === `http://${name}:${port()}`)
+}
+
+async function hear(webhook: Webhook, request: IncomingMessage, response: ServerResponse) {
+  if (request.method !== 'POST') return response.writeHead(405, { allow: 'POST', connection: 'close' }).end()
+  const type = request.headers['content-type'] ?? ''
+  if (!/^application\/(webhook\+)?json\s*(;|$)/i.test(type)) return response.writeHead(415, { connection: 'close' }).end()
+  return response.writeHead(await webhook(await readText(request), request.headers.authorization)).end()
 }
 
 function say(response: ServerResponse, status: number, body: object) {
