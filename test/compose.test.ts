@@ -125,6 +125,7 @@ test('no secret has a default, and none is in a file', () => {
       'NEDA_BOOTSTRAP_ADMIN_USERNAME',
       'PRESS_RATE',
       'PUBLISH_ON',
+      'TRUSTED_PROXIES',
       'TURN_CERTIFICATE',
       'TURN_DOMAIN',
     ]),

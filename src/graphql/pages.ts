@@ -1,4 +1,6 @@
+import { type ResolveCursorConnectionArgs, resolveCursorConnection } from '@pothos/plugin-relay'
 import { badInput } from '../errors.ts'
+import type { Page } from '../page.ts'
 
 export const DEFAULT_PAGE = 20
 export const MOST_PER_PAGE = 100
@@ -73,5 +75,19 @@ export const keyedBy = <Key>(name: string, form: RegExp, parse: (text: string) =
     return parse(text)
   },
 })
+
+/** A page of what only grows, whose cursors hold the key that it is ordered by. */
+export function connect<Node, Key>(
+  args: PageArguments,
+  { toKey, toCursor }: { toKey: (cursor: string) => Key; toCursor: (node: Node) => string },
+  read: (page: Page<Key>) => Promise<Node[]>,
+) {
+  checkSize(args)
+  return resolveCursorConnection(
+    { args, defaultSize: DEFAULT_PAGE, maxSize: MOST_PER_PAGE, toCursor },
+    ({ before, after, limit, inverted }: ResolveCursorConnectionArgs): Promise<Node[]> =>
+      read({ before: before === undefined ? before : toKey(before), after: after === undefined ? after : toKey(after), limit, inverted }),
+  )
+}
 
 const decoded = (cursor: string) => Buffer.from(cursor, 'base64').toString('utf8')

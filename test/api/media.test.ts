@@ -15,7 +15,18 @@ const password = 'a long enough password'
 async function start(env: Record<string, string>) {
   const folder = await temporaryFolder()
   const people = { NEDA_BOOTSTRAP_ADMIN_USERNAME: 'root', NEDA_BOOTSTRAP_ADMIN_PASSWORD: password }
-  const app = await createApp(readConfig({ NEDA_DATA_DIR: folder.path, PORT: '0', NODE_ENV: 'production', ...people, ...env }), { log })
+  const app = await createApp(
+    readConfig({
+      NEDA_DATA_DIR: folder.path,
+      PORT: '0',
+      NODE_ENV: 'production',
+      NEDA_EMBEDDED: 'allowed',
+      ADMIN_TOTP: 'optional',
+      ...people,
+      ...env,
+    }),
+    { log },
+  )
   const admin = await signIn(app.url, 'root', password)
   const { createUser } = await admin.get(CreateUserDocument, { input: { username: 'maya', password } })
   const { createGroup } = await admin.get(CreateGroupDocument, { input: { name: 'Gate', managerId: createUser.user?.id ?? '' } })

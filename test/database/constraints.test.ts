@@ -108,7 +108,7 @@ test('emergency is no standing priority', async () => {
 
 test('a burst that has ended says why, and does not end before it starts', async () => {
   const [groupId, userId] = [await insert('Group', group()), await insert('User', user('sara'))]
-  const sessionId = await insert('Session', { userId, deviceName: 'watch', refreshTokenHash: 'x', expiresAt: later })
+  const sessionId = await insert('Session', { userId, deviceName: 'watch', refreshSalt: 'x', expiresAt: later })
   const voiceSessionId = await insert('GroupVoiceSession', { groupId, startedAt: now })
   const place = { groupId, userId, sessionId, voiceSessionId, priority: 'NORMAL' }
   const burst = { ...place, fencingToken: 1, startedAt: now, expiresAt: later }

@@ -57,7 +57,7 @@ async function fill(url: string): Promise<void> {
   await db.groupMember.createMany({ data: members })
   const sessions = (people[0] ?? []).map((user) => ({ id: newId(), userId: user.id }))
   const device = { deviceName: 'Watch', expiresAt: new Date() }
-  await db.session.createMany({ data: sessions.map((session) => ({ ...session, ...device, refreshTokenHash: session.id })) })
+  await db.session.createMany({ data: sessions.map((session) => ({ ...session, ...device, refreshSalt: session.id })) })
   await fillRecord(db, groups[0]?.id ?? '', sessions)
 }
 

@@ -35,7 +35,7 @@ export async function openRecordDatabase(): Promise<RecordDatabase> {
   const sessionId = newId<SessionId>()
   await db.user.create({ data: { ...speaker, passwordHash: 'none' } })
   await db.session.create({
-    data: { id: sessionId, userId: speaker.id, deviceName: 'watch', refreshTokenHash: 'none', expiresAt: new Date() },
+    data: { id: sessionId, userId: speaker.id, deviceName: 'watch', refreshSalt: 'none', expiresAt: new Date() },
   })
   const newGroup = async () => {
     const group = { id: newId<GroupId>(), name: 'Night watch' }

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit'
+import type { AuditTrail } from '../../database/audit-trail.ts'
 import type { Change } from '../../database/change-log.ts'
 import type { Database } from '../../database/client.ts'
 import type { GroupId } from '../../ids.ts'
@@ -22,6 +23,7 @@ export interface EnforcementDeps {
   readonly engine: RealtimeEngine
   readonly standing: Standing
   readonly groups: GroupsService
+  readonly audit: Pick<AuditTrail, 'addCounted'>
   /** Whether the floor ends with this process. */
   readonly isAlone: boolean
   readonly log: Logger
