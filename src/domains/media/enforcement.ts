@@ -22,6 +22,7 @@ export interface EnforcementDeps {
   readonly engine: RealtimeEngine
   readonly standing: Standing
   readonly groups: GroupsService
+  readonly recorded: (groupId: GroupId) => Promise<boolean>
   /** Whether the floor ends with this process. */
   readonly isAlone: boolean
   readonly log: Logger
