@@ -16,8 +16,8 @@ export interface ReconcilerDeps {
 /** The floor may change while its holder is being permitted; oftener than this it does not. */
 const MOST_TURNS = 5
 /** After a call whose outcome is unknown: it may be carried out late, and undo what was done since. */
-const AGAIN_AFTER_MS = [200, 500, 1_000, 2_000]
-const LONGEST_WAIT_MS = 4_000
+const AGAIN_AFTER_MS = [200, 500]
+const LONGEST_WAIT_MS = 1_000
 /** So much later it is not carried out any more. */
 const LATEST_MS = 8_000
 /** A device that has just come is not found everywhere in LiveKit at once. */
