@@ -34,7 +34,7 @@ import { PresenceService } from './domains/presence/presence.service.ts'
 import { UsersService } from './domains/users/users.service.ts'
 import type { Services } from './graphql/context.ts'
 import { startServer } from './graphql/server.ts'
-import { newId } from './ids.ts'
+import { type GroupId, newId } from './ids.ts'
 import { liveKit, noMediaServer } from './integrations/livekit/livekit.ts'
 import type { MediaServer } from './integrations/livekit/media-server.ts'
 import { createWebhook } from './integrations/livekit/webhook.ts'
@@ -86,6 +86,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   const realtime = await chooseEngine(config, db, log, onError, stack)
   const engine = failClosed(overrides.engine ?? realtime.engine, onError)
   stack.defer(engine.record((entry) => recorder.add(entry)))
+  const recorded = recordOf(engine, recorder)
   const { neighbours } = realtime
   const rights = stack.use(new Rights({ db, log, standing, engine, announce: () => neighbours.tell('CHANGES', '') }))
   await neighbours.hear('CHANGES', () => rights.wake())
@@ -99,7 +100,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     audit,
     standing,
     rights,
-    recorder,
+    recorded,
     engine,
     streams,
     media,
@@ -108,7 +109,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   })
   await oneAtATime(database.url, () => firstPeople(config, services))
   if (config.previousSecretKey !== null) await services.secondFactor.sealAnew()
-  const webhook = enforce({ config, db, log, audit, standing, engine, media, groups: services.groups }, stack)
+  const webhook = enforce({ config, db, log, audit, standing, engine, recorded, media, groups: services.groups }, stack)
 
   let stopping = false
   const server = stack.use(
@@ -152,6 +153,21 @@ async function chooseDatabase({ database, dataFolder }: Config, log: Logger, sta
 async function closeForgotten(db: Database, log: Logger, stack: AsyncDisposableStack) {
   await closeWhatIsOpen(db)
   stack.defer(() => closeWhatIsOpen(db).catch((err: unknown) => log.error({ err }, 'the record stays open until the next start')))
+}
+
+/** Resolves when all that happened in a group is in the record; false if that takes too long. */
+type Recorded = (groupId: GroupId) => Promise<boolean>
+
+/** How long who reads the record waits for what has just happened. */
+const RECORDED_WITHIN_MS = 250
+
+function recordOf(engine: RealtimeEngine, recorder: Recorder): Recorded {
+  return async (groupId) => {
+    const asked = performance.now()
+    // What waits in a store that instances share, and what waits in this process alone.
+    await Promise.all([engine.recorded(groupId, RECORDED_WITHIN_MS), recorder.settled(RECORDED_WITHIN_MS)])
+    return performance.now() - asked < RECORDED_WITHIN_MS
+  }
 }
 
 /** What keeps the floor, and who shares it. */
@@ -220,7 +236,7 @@ interface Parts {
   readonly audit: AuditTrail
   readonly standing: Standing
   readonly rights: Rights
-  readonly recorder: Recorder
+  readonly recorded: Recorded
   readonly engine: RealtimeEngine
   readonly streams: OpenStreams
   readonly media: Media
@@ -229,7 +245,7 @@ interface Parts {
   readonly redis: Redis | null
 }
 
-function createServices({ config, db, log, audit, standing, rights, recorder, engine, streams, media, ...secrets }: Parts): Services {
+function createServices({ config, db, log, audit, standing, rights, recorded, engine, streams, media, ...secrets }: Parts): Services {
   const passwordRules = new PasswordRules({ shortest: config.passwordMinLength })
   const groups = new GroupsService({ standing, rights })
   return {
@@ -241,7 +257,7 @@ function createServices({ config, db, log, audit, standing, rights, recorder, en
     presence: new PresenceService({ engine, groups, streams, log }),
     floor: new FloorService({ engine, groups, streams }),
     media: new MediaService(media),
-    history: new HistoryService({ db, groups, engine, recorder }),
+    history: new HistoryService({ db, groups, recorded }),
   }
 }
 

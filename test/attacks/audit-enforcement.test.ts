@@ -14,18 +14,18 @@ const identity = mediaIdentity(userId, sessionId)
 /** A watchdog with one who is in a room, and publishes there. */
 function watching({ mayHear, holds, isThere = true }: { mayHear: boolean; holds: boolean; isThere?: boolean }, name = identity) {
   const noted: AuditNote[] = []
-  const one = { identity: name, canPublish: false, publishes: true, joinedAt: Date.now() } as RoomParticipant
+  const one = { identity: name, canPublish: false, publishes: true, stay: 'PA_1', joinedAt: Date.now() } as RoomParticipant
   const deps = {
     rooms: {
       participants: async () => [one],
-      remove: async () => (isThere ? 'DONE' : 'NOT_FOUND'),
+      remove: async () => (isThere ? 'DONE' : 'ABSENT'),
       close: async () => undefined,
     },
     names: new RoomNames('test'),
     roster: { note: () => undefined, replace: () => undefined },
     reconciler: { follow: async () => undefined },
     groups: { exists: async () => true, mayHear: async () => mayHear },
-    engine: { recorded: async () => undefined },
+    recorded: async () => true,
     holder: async () => (holds ? name : null),
     audit: { addCounted: (done: AuditNote) => noted.push(done) },
     log: pino({ level: 'silent' }),
@@ -33,7 +33,7 @@ function watching({ mayHear, holds, isThere = true }: { mayHear: boolean; holds:
   return { watchdog: new Watchdog(deps as unknown as WatchdogDeps), noted }
 }
 
-const published = { kind: 'PUBLISHED', identity } as const
+const published = { kind: 'PUBLISHED', identity, stay: 'PA_1' } as const
 const target = { kind: 'SESSION', id: sessionId }
 
 test('who publishes without the floor is noted, and that it was put out', async () => {
@@ -61,7 +61,7 @@ test.each([true, false])('who may not hear the group is noted when it was put ou
 
 test('an identity that is none of ours is not written down', async () => {
   const { watchdog, noted } = watching({ mayHear: true, holds: false }, 'Eve <script>')
-  await watchdog.look(groupId, { kind: 'PUBLISHED', identity: 'Eve <script>' })
+  await watchdog.look(groupId, { kind: 'PUBLISHED', identity: 'Eve <script>', stay: 'PA_1' })
   expect(noted).toMatchObject([{ action: 'PUT_OUT_OF_ROOM', target: { kind: 'GROUP', id: groupId }, details: { groupId, userId: null } }])
   expect(JSON.stringify(noted)).not.toContain('Eve')
 })

@@ -1,17 +1,15 @@
 import type { Database } from '../../database/client.ts'
 import type { BurstId, GroupId, SessionId, UserId, VoiceSessionId } from '../../ids.ts'
 import { between, type Page } from '../../page.ts'
-import type { RealtimeEngine } from '../../realtime/engine.ts'
 import type { Burst, Person } from '../../realtime/events.ts'
 import type { Viewer } from '../auth/auth.service.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
-import type { Recorder } from './recorder.ts'
 
 export interface HistoryDeps {
   readonly db: Database
   readonly groups: GroupsService
-  readonly engine: RealtimeEngine
-  readonly recorder: Recorder
+  /** Waits until what happened in a group is written, on whichever instance, unless PostgreSQL or Redis is away. */
+  readonly recorded: (groupId: GroupId) => Promise<unknown>
 }
 
 export interface RecordedVoiceSession {
@@ -28,9 +26,6 @@ interface Batch {
   readonly ids: VoiceSessionId[]
   readonly bursts: Promise<Burst[]>
 }
-
-/** A reader sees what ended before it asked, on whichever instance, unless PostgreSQL or Redis is away. */
-const WAIT_FOR_RECORD_MS = 250
 
 const person = { select: { id: true, username: true, displayName: true } } as const
 
@@ -111,9 +106,7 @@ export class HistoryService {
 
   async #visible(viewer: Viewer, groupId: GroupId) {
     await this.#deps.groups.visible(viewer, groupId)
-    const { engine, recorder } = this.#deps
-    // What waits in a store that instances share, and what waits in this process alone.
-    await Promise.all([engine.recorded(groupId, WAIT_FOR_RECORD_MS), recorder.settled(WAIT_FOR_RECORD_MS)])
+    await this.#deps.recorded(groupId)
   }
 
   async #bursts(where: { groupId: GroupId } | { id: { in: string[] } }, page: Page<bigint>): Promise<Burst[]> {

@@ -24,11 +24,11 @@ export class Breaker implements Disposable {
     this.#log = log
     this.#recovered = new Topic((err) => log.error({ err }, 'following up the recovery of the media server failed'))
     this.rooms = {
-      permit: this.#guarded(rooms.permit),
-      remove: this.#guarded(rooms.remove),
-      close: this.#guarded(rooms.close),
-      list: this.#guarded(rooms.list),
-      participants: this.#guarded(rooms.participants),
+      permit: this.#guarded(rooms.permit.bind(rooms)),
+      remove: this.#guarded(rooms.remove.bind(rooms)),
+      close: this.#guarded(rooms.close.bind(rooms)),
+      list: this.#guarded(rooms.list.bind(rooms)),
+      participants: this.#guarded(rooms.participants.bind(rooms)),
     }
   }
 

@@ -24,6 +24,7 @@ export interface EnforcementDeps {
   readonly standing: Standing
   readonly groups: GroupsService
   readonly audit: Pick<AuditTrail, 'addCounted'>
+  readonly recorded: (groupId: GroupId) => Promise<boolean>
   /** Whether the floor ends with this process. */
   readonly isAlone: boolean
   readonly log: Logger
@@ -139,10 +140,9 @@ export class Enforcement implements AsyncDisposable {
 
   #makeUp() {
     if (this.#deps.breaker.isOpen) return
-    for (const groupId of [...this.#owed]) {
-      this.#owed.delete(groupId)
-      void this.#lookInto(groupId)
-    }
+    const owed = [...this.#owed]
+    this.#owed.clear()
+    for (const groupId of owed) void this.#lookInto(groupId)
   }
 
   #changed(changes: readonly Change[]) {
@@ -170,15 +170,19 @@ export class Enforcement implements AsyncDisposable {
   #seek(groupId: GroupId, event: MediaEvent, attempt: number) {
     const afterMs = FOUND_AFTER_MS[attempt]
     if (afterMs === undefined) return
-    const timer = setTimeout(async () => {
+    const timer = setTimeout(() => {
       this.#timers.delete(timer)
-      try {
-        if (!(await this.#watchdog.look(groupId, event))) this.#seek(groupId, event, attempt + 1)
-      } catch (error) {
-        this.#onError(error)
-        this.#owed.add(groupId)
-      }
+      void this.#lookAgain(groupId, event, attempt + 1)
     }, afterMs)
     this.#timers.add(timer)
+  }
+
+  async #lookAgain(groupId: GroupId, event: MediaEvent, attempt: number) {
+    try {
+      if (!(await this.#watchdog.look(groupId, event))) this.#seek(groupId, event, attempt)
+    } catch (error) {
+      this.#onError(error)
+      this.#owed.add(groupId)
+    }
   }
 }

@@ -16,7 +16,10 @@ export interface ReconcilerDeps {
 /** The floor may change while its holder is being permitted; oftener than this it does not. */
 const MOST_TURNS = 5
 /** After a call whose outcome is unknown: it may be carried out late, and undo what was done since. */
-const AGAIN_AFTER_MS = [200, 500, 1_000, 2_000, 4_000]
+const AGAIN_AFTER_MS = [200, 500]
+const LONGEST_WAIT_MS = 1_000
+/** So much later it is not carried out any more. */
+const LATEST_MS = 8_000
 /** A device that has just come is not found everywhere in LiveKit at once. */
 const FOUND_AFTER_MS = [50, 150, 400, 800]
 
@@ -38,6 +41,8 @@ export class Reconciler implements AsyncDisposable {
   readonly #retries = new Map<string, NodeJS.Timeout>()
   /** Who may be heard, as far as it was done here. */
   readonly #talkers = new Map<string, Place>()
+  /** By place: until when a call that failed may yet be carried out. */
+  readonly #unsureUntil = new Map<string, number>()
   #isClosed = false
 
   constructor(deps: ReconcilerDeps) {
@@ -53,10 +58,7 @@ export class Reconciler implements AsyncDisposable {
   async withdrawAll(): Promise<void> {
     const { rooms, names, onError } = this.#deps
     const withdrawals = [...this.#talkers.values()].map(({ groupId, identity }) => rooms.permit(names.of(groupId), identity, 'LISTEN'))
-    for (const { reason } of (await Promise.allSettled(withdrawals)).filter(
-      ({ status }) => status === 'rejected',
-    ) as PromiseRejectedResult[])
-      onError(reason)
+    await Promise.all(withdrawals.map((withdrawal) => withdrawal.catch(onError)))
   }
 
   /** Waits for what is under way. */
@@ -71,37 +73,43 @@ export class Reconciler implements AsyncDisposable {
     const current = this.#runs.get(key) ?? { run: coalesced(() => this.#apply(key, place)), asked: 0 }
     this.#runs.set(key, current)
     current.asked += 1
+    let isMissing = false
     try {
       await current.run()
-      // Something failed before, and may yet be carried out.
-      if (attempt > 0) this.#again(key, place, attempt, AGAIN_AFTER_MS)
     } catch (error) {
-      if (error instanceof Missing) this.#seek(key, place, attempt)
-      else {
+      isMissing = error instanceof Missing
+      if (!isMissing) {
         this.#deps.onError(error)
-        this.#again(key, place, attempt, AGAIN_AFTER_MS)
+        this.#unsureUntil.set(key, performance.now() + LATEST_MS)
       }
     } finally {
       current.asked -= 1
       if (current.asked === 0) this.#runs.delete(key)
     }
+    this.#again(key, place, attempt, isMissing)
   }
 
-  #seek(key: string, place: Place, attempt: number) {
-    if (attempt < FOUND_AFTER_MS.length) return this.#again(key, place, attempt, FOUND_AFTER_MS)
-    this.#deps.roster.note({ room: this.#deps.names.of(place.groupId), identity: place.identity, isThere: false })
-  }
-
-  /** What is still not done after the last time, the sweep finds. */
-  #again(key: string, place: Place, attempt: number, afterMs: readonly number[]) {
-    const inMs = afterMs[attempt]
-    if (inMs === undefined || this.#isClosed) return
+  /** Once more until the device is found, and until nothing that failed can be carried out any more. What is wrong then, the sweep finds. */
+  #again(key: string, place: Place, attempt: number, isMissing: boolean) {
+    const foundInMs = isMissing ? FOUND_AFTER_MS[attempt] : undefined
+    if (isMissing && foundInMs === undefined)
+      this.#deps.roster.note({ room: this.#deps.names.of(place.groupId), identity: place.identity, isThere: false })
+    const inMs = foundInMs ?? this.#sureInMs(key, attempt)
+    if (inMs === null || this.#isClosed) return
     clearTimeout(this.#retries.get(key))
     const retry = setTimeout(() => {
       this.#retries.delete(key)
       void this.#run(place, attempt + 1)
     }, inMs)
     this.#retries.set(key, retry)
+  }
+
+  /** When to look again because of what failed; null: nothing did that could still be carried out. */
+  #sureInMs(key: string, attempt: number): number | null {
+    const unsureMs = (this.#unsureUntil.get(key) ?? 0) - performance.now()
+    if (unsureMs > 0) return AGAIN_AFTER_MS[attempt] ?? Math.min(unsureMs + 1, LONGEST_WAIT_MS)
+    this.#unsureUntil.delete(key)
+    return null
   }
 
   async #apply(key: string, place: Place): Promise<void> {

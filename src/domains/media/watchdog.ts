@@ -4,7 +4,6 @@ import type { Database } from '../../database/client.ts'
 import type { GroupId, SessionId } from '../../ids.ts'
 import type { MediaEvent, RoomParticipant, Rooms } from '../../integrations/livekit/media-server.ts'
 import type { Logger } from '../../logger.ts'
-import type { RealtimeEngine } from '../../realtime/engine.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
 import { type RoomNames, whoIs } from './media-identity.ts'
 import type { Reconciler } from './reconciler.ts'
@@ -17,14 +16,13 @@ export interface WatchdogDeps {
   readonly roster: Roster
   readonly reconciler: Reconciler
   readonly groups: Pick<GroupsService, 'mayHear' | 'exists'>
-  readonly engine: Pick<RealtimeEngine, 'recorded'>
+  /** Waits until what happened in a group is written; false if that takes too long. */
+  readonly recorded: (groupId: GroupId) => Promise<boolean>
   readonly holder: (groupId: GroupId) => Promise<string | null>
   readonly audit: Pick<AuditTrail, 'addCounted'>
   readonly log: Logger
 }
 
-/** How long to wait for the record of a burst that has just ended. */
-const RECORDED_WITHIN_MS = 1_000
 /** No right to publish that the media server hands out lives as long. */
 const LONGEST_RIGHT_MS = 3_600_000
 
@@ -43,7 +41,7 @@ export class Watchdog {
    * Somebody has come to a room, or begun to publish: nobody stays who may not hear, and nobody is heard who has not the floor. False: who is to
    * go was not found.
    */
-  async look(groupId: GroupId, { kind, identity }: Pick<MediaEvent, 'kind' | 'identity'>): Promise<boolean> {
+  async look(groupId: GroupId, { kind, identity, stay }: Omit<MediaEvent, 'room'>): Promise<boolean> {
     const { rooms, names, groups, reconciler } = this.#deps
     if (!(await groups.exists(groupId))) {
       await rooms.close(names.of(groupId))
@@ -51,7 +49,7 @@ export class Watchdog {
     }
     if (!(await this.#mayHear(groupId, identity))) return this.#putOut(groupId, identity, 'MAY_NOT_HEAR')
     await reconciler.follow({ groupId, identity })
-    if (kind === 'PUBLISHED') await this.#judge(groupId, identity)
+    if (kind === 'PUBLISHED') await this.#judge(groupId, identity, stay)
     return true
   }
 
@@ -66,10 +64,10 @@ export class Watchdog {
     const present = await rooms.participants(room)
     roster.replace(room, present)
     const holds = await holder(groupId)
-    for (const { identity, canPublish, publishes } of present) {
+    for (const { identity, stay, canPublish, publishes } of present) {
       if (!(await this.#mayHear(groupId, identity))) await this.#putOut(groupId, identity, 'MAY_NOT_HEAR')
       else if (identity !== holds && (canPublish || publishes))
-        await this.look(groupId, { kind: publishes ? 'PUBLISHED' : 'JOINED', identity })
+        await this.look(groupId, { kind: publishes ? 'PUBLISHED' : 'JOINED', identity, stay })
     }
     return present.filter(({ identity, canPublish }) => identity === holds && !canPublish).map(({ identity }) => identity)
   }
@@ -83,14 +81,16 @@ export class Watchdog {
    * Somebody published, and its right to has been withdrawn if it has not the floor. A track may be on its way when a burst ends, or a device
    * come late; but who came after its last burst had ended, with a right that it had then, is put out.
    */
-  async #judge(groupId: GroupId, identity: string): Promise<void> {
+  async #judge(groupId: GroupId, identity: string, stay: string): Promise<void> {
     const { rooms, names, holder, log } = this.#deps
     if ((await holder(groupId)) === identity) return
     const room = names.of(groupId)
     log.warn({ room, identity }, 'published without the floor: its permission was withdrawn')
     this.#note('PUBLISHED_WITHOUT_FLOOR', groupId, identity)
     const found = (await rooms.participants(room)).find((one) => one.identity === identity)
-    if (!found || !(found.publishes || (await this.#cameLate(groupId, found)))) return
+    // Told late of an earlier stay, it says nothing of this one.
+    const isThisStay = found?.publishes || found?.stay === stay
+    if (!found || !isThisStay || !(found.publishes || (await this.#cameLate(groupId, found)))) return
     if ((await holder(groupId)) === identity) return
     await this.#putOut(groupId, identity, 'PUBLISHED_WITHOUT_FLOOR')
   }
@@ -98,8 +98,9 @@ export class Watchdog {
   async #cameLate(groupId: GroupId, { identity, joinedAt }: RoomParticipant): Promise<boolean> {
     const sessionId: SessionId | undefined = whoIs(identity)?.sessionId
     if (!sessionId) return true
-    const { engine, db } = this.#deps
-    await engine.recorded(groupId, RECORDED_WITHIN_MS)
+    const { recorded, db } = this.#deps
+    // Rather too late than somebody who only finished its burst.
+    if (!(await recorded(groupId))) return false
     const where = { groupId, sessionId, startedAt: { gt: new Date(Date.now() - LONGEST_RIGHT_MS) } }
     const last = await db.speakerHistory.findFirst({ where, orderBy: { startedAt: 'desc' }, select: { endedAt: true } })
     // One that runs: it presses again and again, and is looked at when that ends.

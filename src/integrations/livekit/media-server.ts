@@ -59,7 +59,7 @@ export interface MediaEvent {
 }
 
 /** What who reports an event is answered: 503 asks for the same report again, 401 says that it is not signed with our key. */
-export type WebhookStatus = 200 | 401 | 503
+type WebhookStatus = 200 | 401 | 503
 
 /** A report of the media server, verified and handed on. */
 export type Webhook = (body: string, authorization: string | undefined) => Promise<WebhookStatus>
