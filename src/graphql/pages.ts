@@ -40,7 +40,7 @@ export interface PageArguments {
 }
 
 /** Refuses a size that no page has. */
-export function checkSize(args: PageArguments): void {
+function checkSize(args: PageArguments): void {
   for (const field of ['first', 'last'] as const) {
     const size = args[field]
     if (size !== null && size !== undefined && (size < 1 || size > MOST_PER_PAGE))
@@ -57,13 +57,17 @@ export function checkPage(args: PageArguments): void {
   }
 }
 
-/** Which rows, and the one of the cursor even if it is no longer among them: a page begins with that row and leaves it out. */
-export function withCursor<Where extends object>(
+/**
+ * Which rows, and the one of the cursor even if it is no longer among them: a page begins with that row and leaves it out. `once`: how it is told
+ * from one that the reader never saw, which leads nowhere.
+ */
+export function withCursor<Where extends object, Once extends object>(
   where: Where,
   { after, before }: PageArguments,
-): Where | { OR: [Where, { id: { in: string[] } }] } {
+  once: Once,
+): Where | { OR: [Where, Once & { id: { in: string[] } }] } {
   const ids = [after, before].flatMap((cursor) => (typeof cursor === 'string' ? [decoded(cursor).slice('GPC:S:'.length)] : []))
-  return ids.length === 0 ? where : { OR: [where, { id: { in: ids } }] }
+  return ids.length === 0 ? where : { OR: [where, { ...once, id: { in: ids } }] }
 }
 
 /** Cursors that hold the key by which a connection is ordered. */

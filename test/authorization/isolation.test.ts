@@ -101,7 +101,8 @@ describe('what is not yours is as if it were not there', () => {
   test('A29 no path from an own group leads to another', async () => {
     const { client } = stage.device('member')
     const { groupId } = stage.objects
-    const group = '{ id name manager { user { id } } members(first: 9) { edges { node { id user { id } } } } floor { groupId burst { group { id } } } }'
+    const group =
+      '{ id name manager { user { id } } members(first: 9) { edges { node { id user { id } } } } floor { groupId burst { group { id } } } }'
     const paths = [
       `floor(groupId: $groupId) { state } groups(first: 5) { edges { node ${group} } }`,
       `floor(groupId: $groupId) { burst { group ${group} speaker { id } } }`,
@@ -111,7 +112,8 @@ describe('what is not yours is as if it were not there', () => {
     ]
     await stage.talking()
     let text = ''
-    for (const path of paths) text += JSON.stringify(await client.get(operation(`query ($groupId: ID!) { __typename ${path} }`), { groupId }))
+    for (const path of paths)
+      text += JSON.stringify(await client.get(operation(`query ($groupId: ID!) { __typename ${path} }`), { groupId }))
     const ids = [...text.matchAll(/"([A-Za-z0-9+/]+={0,2})"/g)].flatMap(([, id = '']) => {
       const [type, uuid] = Buffer.from(id, 'base64').toString('latin1').split(':')
       return uuid && type === 'Group' ? [id] : []
@@ -123,8 +125,14 @@ describe('what is not yours is as if it were not there', () => {
 
   test.each([
     ['groups', 'query ($cursor: String) { groups(after: $cursor) { edges { node { id } } pageInfo { hasNextPage hasPreviousPage } } }'],
-    ['groups', 'query ($cursor: String) { groups(last: 5, before: $cursor) { edges { node { id } } pageInfo { hasNextPage hasPreviousPage } } }'],
-    ['members', 'query ($cursor: String, $id: ID!) { group(id: $id) { members(after: $cursor) { edges { node { id } } pageInfo { hasPreviousPage } } } }'],
+    [
+      'groups',
+      'query ($cursor: String) { groups(last: 5, before: $cursor) { edges { node { id } } pageInfo { hasNextPage hasPreviousPage } } }',
+    ],
+    [
+      'members',
+      'query ($cursor: String, $id: ID!) { group(id: $id) { members(after: $cursor) { edges { node { id } } pageInfo { hasPreviousPage } } } }',
+    ],
   ])('A25 A26 a cursor of what is not there leads nowhere: %s', async (what, text) => {
     const { client } = stage.device('member')
     const cursorOf = (id: string) => Buffer.from(`GPC:S:${Buffer.from(id, 'base64').toString().split(':')[1]}`).toString('base64')

@@ -63,8 +63,7 @@ const EVENTS: Readonly<Record<string, (loser: Loser) => Promise<unknown>>> = {
   'member: may only listen': ({ admin, groupId, person }) =>
     admin.get(UpdateGroupMemberDocument, { input: { groupId, userId: person.id, canTalk: false } }),
   'manager: hands over': ({ admin, groupId, other }) => admin.get(AssignGroupManagerDocument, { input: { groupId, userId: other.id } }),
-  'admin: is no admin any more': ({ admin, person }) =>
-    admin.get(UpdateUserDocument, { input: { userId: person.id, systemRole: 'USER' } }),
+  'admin: is no admin any more': ({ admin, person }) => admin.get(UpdateUserDocument, { input: { userId: person.id, systemRole: 'USER' } }),
   'admin: disabled': ({ admin, person }) => admin.get(DisableUserDocument, { input: { userId: person.id } }),
 }
 
@@ -130,7 +129,7 @@ describe('rights that are lost while streams are open', () => {
     for (const field of fields) {
       const document = operation(DOCUMENTS[field].toString())
       for (const stream of [await device.subscribeSse(document, { groupId }), socket.subscribe(document, { groupId })]) {
-        streams.push({ field, stream: stream as Subscription<Partial<Record<Stream, { kind: string }>>> })
+        streams.push({ field, stream })
         if (field !== 'floorMessage') await stream.received.next()
       }
     }
@@ -147,29 +146,32 @@ describe('rights that are lost while streams are open', () => {
     }
   }
 
-  test.each(['POST', 'SSE', 'WebSocket'] as const)('A30 over %s: who handed a group over stops nobody in it any more', async (transport) => {
-    const [manager, heir] = [await createPerson(admin, 'Maya'), await createPerson(admin, 'Ben')]
-    const groupId = await createGroup(admin, 'Night watch', manager, [heir, other])
-    const client = await manager.device()
-    await using socket = client.openSocket()
-    const requestId = fresh('talk')
-    const { burst } = await press(others, groupId, requestId)
-    const burstId = burst?.id ?? ''
-    const mute = { input: { groupId, userId: other.id, durationMs: 1_000 } }
-    const asks = async (document: { toString(): string }, variables: object) =>
-      (await ask(transport, { client, socket }, document.toString(), { ...variables })).errors?.[0]?.extensions?.code
-    await admin.get(AssignGroupManagerDocument, { input: { groupId, userId: heir.id } })
-    const since = performance.now()
-    expect(await asks(RevokeTalkDocument, { input: { groupId, burstId } })).toBe('FORBIDDEN')
-    expect(await asks(MuteMemberDocument, mute)).toBe('FORBIDDEN')
-    expect(performance.now() - since).toBeLessThan(AT_ONCE)
-    const pressed = { input: { groupId, requestId: fresh('press'), priority: 'HIGH' } }
-    const { data } = await ask(transport, { client, socket }, RequestTalkDocument.toString(), pressed)
-    expect(data?.requestTalk, 'a rank that is gone pre-empts nobody').toMatchObject({ outcome: 'DENIED', denyReason: 'FLOOR_TAKEN' })
-    await client.ask(ReleaseTalkDocument, { input: { groupId, requestId: pressed.input.requestId } })
-    expect((await others.get(FloorDocument, { groupId })).floor).toMatchObject({ state: 'TAKEN', burst: { id: burstId } })
-    await release(others, groupId, requestId)
-  })
+  test.each(['POST', 'SSE', 'WebSocket'] as const)(
+    'A30 over %s: who handed a group over stops nobody in it any more',
+    async (transport) => {
+      const [manager, heir] = [await createPerson(admin, 'Maya'), await createPerson(admin, 'Ben')]
+      const groupId = await createGroup(admin, 'Night watch', manager, [heir, other])
+      const client = await manager.device()
+      await using socket = client.openSocket()
+      const requestId = fresh('talk')
+      const { burst } = await press(others, groupId, requestId)
+      const burstId = burst?.id ?? ''
+      const mute = { input: { groupId, userId: other.id, durationMs: 1_000 } }
+      const asks = async (document: { toString(): string }, variables: object) =>
+        (await ask(transport, { client, socket }, document.toString(), { ...variables })).errors?.[0]?.extensions?.code
+      await admin.get(AssignGroupManagerDocument, { input: { groupId, userId: heir.id } })
+      const since = performance.now()
+      expect(await asks(RevokeTalkDocument, { input: { groupId, burstId } })).toBe('FORBIDDEN')
+      expect(await asks(MuteMemberDocument, mute)).toBe('FORBIDDEN')
+      expect(performance.now() - since).toBeLessThan(AT_ONCE)
+      const pressed = { input: { groupId, requestId: fresh('press'), priority: 'HIGH' } }
+      const { data } = await ask(transport, { client, socket }, RequestTalkDocument.toString(), pressed)
+      expect(data?.requestTalk, 'a rank that is gone pre-empts nobody').toMatchObject({ outcome: 'DENIED', denyReason: 'FLOOR_TAKEN' })
+      await client.ask(ReleaseTalkDocument, { input: { groupId, requestId: pressed.input.requestId } })
+      expect((await others.get(FloorDocument, { groupId })).floor).toMatchObject({ state: 'TAKEN', burst: { id: burstId } })
+      await release(others, groupId, requestId)
+    },
+  )
 })
 
 /** How it is refused to ask again. */

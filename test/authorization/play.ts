@@ -25,9 +25,7 @@ export async function ask(transport: Transport, { client, socket }: Line, text: 
 }
 
 export const open = (transport: Transport, { client, socket }: Line, text: string, variables: Variables): Promise<Subscription<Data>> =>
-  transport === 'SSE'
-    ? client.subscribeSse(operation(text), variables)
-    : Promise.resolve(socket.subscribe(operation(text), variables))
+  transport === 'SSE' ? client.subscribeSse(operation(text), variables) : Promise.resolve(socket.subscribe(operation(text), variables))
 
 const CLOSED: Readonly<Record<number, string>> = { 4401: 'SESSION_REVOKED', 4403: 'UNAUTHENTICATED' }
 

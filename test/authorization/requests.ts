@@ -1,11 +1,18 @@
-import { ApproveDevicePairingDocument, ConfirmTotpDocument, DisableTotpDocument, JoinGroupDocument, ReleaseTalkDocument, StartTotpDocument } from '../generated/operations.ts'
+import {
+  ApproveDevicePairingDocument,
+  ConfirmTotpDocument,
+  DisableTotpDocument,
+  JoinGroupDocument,
+  ReleaseTalkDocument,
+  StartTotpDocument,
+} from '../generated/operations.ts'
 import { authenticator } from '../support/authenticator.ts'
 import { PASSWORD } from '../support/people.ts'
 import type { Data, Transport, Variables } from './play.ts'
 import { type Device, fresh, type Objects, type Stage } from './stage.ts'
 
 /** What a request is made for. */
-export interface Asking {
+interface Asking {
   readonly by: Device
   readonly objects: Objects
   readonly stage: Stage
@@ -147,7 +154,9 @@ export const REQUESTS: Readonly<Record<string, Request>> = {
       return { input: { groupId: objects.groupId, burstId: objects === stage.objects ? burstId : objects.burstId } }
     },
   },
-  'Mutation.muteMember': { variables: ({ objects }) => ({ input: { groupId: objects.groupId, userId: objects.mutedId, durationMs: 60_000 } }) },
+  'Mutation.muteMember': {
+    variables: ({ objects }) => ({ input: { groupId: objects.groupId, userId: objects.mutedId, durationMs: 60_000 } }),
+  },
   'Mutation.unmuteMember': { variables: ({ objects }) => ({ input: { groupId: objects.groupId, userId: objects.mutedId } }) },
 
   'Subscription.speakerChanged': { variables: group, over: ['SSE', 'WebSocket'] },

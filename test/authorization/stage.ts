@@ -109,7 +109,8 @@ export async function setStage(url: string, admin: Client) {
       const device = second.devices[kind]
       return kind === 'disabled' || !device.account ? device : signIn(url, kind, device.account)
     },
-    isKept: (device: Device): boolean => device === nobody || [devices, second.devices].some((kept) => Object.values(kept).includes(device)),
+    isKept: (device: Device): boolean =>
+      device === nobody || [devices, second.devices].some((kept) => Object.values(kept).includes(device)),
     spareUser: (): Promise<Person> => createPerson(admin, 'Spare'),
     async spareGroup() {
       const [manager, member] = [await createPerson(admin, 'Spare manager'), await createPerson(admin, 'Spare member')]

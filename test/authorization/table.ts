@@ -250,7 +250,8 @@ export const NOT_SENSITIVE: Readonly<Record<string, string>> = {
   'TalkBurstConnection TalkBurstEdge GroupVoiceSessionConnection GroupVoiceSessionEdge': 'pages of what is in the table',
   'AuditEntryConnection AuditEntryEdge AuditDetail': 'pages and parts of entries, which are in the table',
   UserError: 'why the asker itself was refused',
-  'SpeakerChanged PresenceChanged PresentMember FloorMessage': 'come by a stream alone: who may open it is in the table, and sees all of it',
+  'SpeakerChanged PresenceChanged PresentMember FloorMessage':
+    'come by a stream alone: who may open it is in the table, and sees all of it',
   'CreateUserPayload UpdateUserPayload DisableUserPayload EnableUserPayload DeleteUserPayload ResetUserPasswordPayload ResetTotpPayload':
     'answer an admin with a user, which is in the table',
   'CreateGroupPayload UpdateGroupPayload DeleteGroupPayload AssignGroupManagerPayload RemoveGroupMemberPayload':

@@ -24,7 +24,7 @@ type Field = GraphQLField<unknown, unknown>
 
 const DEEPEST = 6
 const MOST_ALIASES = 14
-const TYPOS = ['usernam', 'passwordHash', '__proto__', 'id_', 'constructor', 'sesions']
+const NO_FIELDS = ['passwordHash', '__proto__', 'constructor', 'totpSecret']
 
 /** Writes one request for a schema: valid for the most part, else wrong in one place or another. */
 export class Writer {
@@ -45,15 +45,15 @@ export class Writer {
   request(): Asked {
     const draw = this.#draw
     const { root, word } = this.#root()
-    const top = this.#selection(root, 0, word === 'subscription' && !draw.mistake(10) ? 1 : 1 + draw.upTo(2))
+    const top = this.#selection(root, 0, word === 'subscription' && !draw.mistake('document', 10) ? 1 : draw.one([1, 1, 1, 2, 3]))
     const defined = this.#defined.length > 0 ? `(${this.#defined.join(', ')})` : ''
     const name = draw.chance(50) ? ' Asked' : ''
-    const more = draw.mistake(8) ? [' query Other { __typename }', ' { __typename }', ' fragment Unused on User { id }'] : ['']
+    const more = draw.mistake('document', 8) ? [' query Other { __typename }', ' { __typename }', ' fragment Unused on User { id }'] : ['']
     const text = `${word}${name}${defined} ${top}${this.#fragments.join('')}${draw.one(more)}`
-    const operationName = draw.mistake(15) ? draw.one(['Asked', 'Other', '', '\u0000']) : undefined
+    const operationName = draw.mistake('document', 15) ? draw.one(['Asked', 'Other', '', '\u0000']) : undefined
     return {
-      query: draw.mistake(15) ? this.#damaged(text) : text,
-      variables: Object.fromEntries(draw.mistake(6) ? this.#variables.slice(1) : this.#variables),
+      query: draw.mistake('document', 15) ? this.#damaged(text) : text,
+      variables: Object.fromEntries(draw.mistake('value', 4) ? this.#variables.slice(1) : this.#variables),
       ...(operationName === undefined ? {} : { operationName }),
     }
   }
@@ -79,22 +79,22 @@ export class Writer {
   #part(type: GraphQLObjectType, left: Field[], depth: number): string {
     const draw = this.#draw
     if (left.length === 0 || (depth > 0 && draw.chance(6))) return '__typename'
-    if (draw.mistake(1)) return draw.one(['__schema { types { name } }', '__type(name: "User") { fields { name } }'])
-    if (draw.mistake(2)) return draw.one(TYPOS)
+    if (draw.mistake('document', 1)) return draw.one(['__schema { types { name } }', '__type(name: "User") { fields { name } }'])
+    if (draw.mistake('document', 2)) return draw.one(NO_FIELDS)
     if (depth > 0 && depth < DEEPEST && draw.chance(6)) return `... on ${type.name} ${this.#selection(type, depth + 1)}`
     if (depth > 0 && depth < DEEPEST && draw.chance(5)) return this.#fragment(type, depth)
     const at = draw.upTo(left.length - 1)
-    const [field] = draw.mistake(5) ? left.slice(at) : left.splice(at, 1)
+    const [field] = draw.mistake('document', 5) ? left.slice(at) : left.splice(at, 1)
     return field ? this.#field(field, depth) : ''
   }
 
   #fragment(type: GraphQLObjectType, depth: number): string {
     const draw = this.#draw
-    if (draw.mistake(15)) return '...Nowhere'
+    if (draw.mistake('document', 15)) return '...Nowhere'
     const name = `F${this.#fragments.length}`
     this.#fragments.push('')
-    const itself = draw.mistake(5) ? ` ...${name}` : ''
-    const on = draw.mistake(5) ? draw.one(['Query', 'Int', 'Node', 'Nothing']) : type.name
+    const itself = draw.mistake('document', 5) ? ` ...${name}` : ''
+    const on = draw.mistake('document', 5) ? draw.one(['Query', 'Int', 'Node', 'Nothing']) : type.name
     this.#fragments.push(` fragment ${name} on ${on} ${this.#selection(type, depth + 1).replace(/ \}$/, `${itself} }`)}`)
     return `...${name}`
   }
@@ -102,24 +102,29 @@ export class Writer {
   #field(field: Field, depth: number): string {
     const draw = this.#draw
     const given = field.args.flatMap((argument) => this.#argument(argument))
-    if (draw.mistake(2)) given.push('unknown: 1')
+    if (draw.mistake('document', 2)) given.push('unknown: 1')
     const alias = this.#alias(given.length > 0)
     const brackets = given.length > 0 ? `(${given.join(', ')})` : ''
-    const directive = draw.mistake(4) ? draw.one([' @include(if: "yes")', ' @unknown', ' @skip']) : draw.chance(3) ? ' @skip(if: false)' : ''
-    return `${alias}${field.name}${brackets}${directive}${this.#inner(field, depth)}`
+    const directive = draw.mistake('document', 4)
+      ? draw.one([' @include(if: "yes")', ' @unknown', ' @skip'])
+      : draw.chance(3)
+        ? ' @skip(if: false)'
+        : ''
+    const name = draw.mistake('document', 5) ? field.name.slice(0, -1) : field.name
+    return `${alias}${name}${brackets}${directive}${this.#inner(field, depth)}`
   }
 
   /** The same field with other arguments needs another name. */
   #alias(hasArguments: boolean): string {
     const draw = this.#draw
-    if (draw.mistake(10)) return `${draw.one(['a', 'me', 'errors', 'data', '__typename'])}: `
+    if (draw.mistake('document', 10)) return `${draw.one(['a', 'me', 'errors', 'data', '__typename'])}: `
     return hasArguments && this.#aliases < MOST_ALIASES ? `${draw.one(['a', '__proto__', 'toString'])}${++this.#aliases}: ` : ''
   }
 
   #inner(field: Field, depth: number): string {
     const draw = this.#draw
     const type = getNamedType(field.type)
-    if (draw.mistake(2)) return isCompositeType(type) ? '' : ' { id }'
+    if (draw.mistake('document', 2)) return isCompositeType(type) ? '' : ' { id }'
     if (isAbstractType(type)) {
       const possible = draw.one(this.#schema.getPossibleTypes(type))
       return ` { __typename ... on ${possible.name} ${this.#selection(possible, depth + 1)} }`
@@ -129,9 +134,10 @@ export class Writer {
 
   #argument(argument: GraphQLArgument): string[] {
     const draw = this.#draw
-    if (isRequiredArgument(argument) ? draw.mistake(4) : draw.chance(55)) return []
+    if (isRequiredArgument(argument) ? draw.mistake('document', 4) : draw.chance(70)) return []
     const value = valueFor(draw, argument.type, argument.name, this.#pool)
-    if (draw.chance(35) && (isWhole(value) || draw.mistake(50))) return [`${argument.name}: ${literal(draw, value, argument.type)}`]
+    if (draw.chance(35) && (isWhole(value) || draw.mistake('value', 50)))
+      return [`${argument.name}: ${literal(draw, value, argument.type)}`]
     const name = `v${this.#variables.length}`
     this.#defined.push(`$${name}: ${this.#variableType(argument.type)}`)
     this.#variables.push([name, value])
@@ -140,7 +146,7 @@ export class Writer {
 
   #variableType(type: GraphQLInputType): string {
     const draw = this.#draw
-    if (!draw.mistake(8)) return isNonNullType(type) || !draw.mistake(10) ? String(type) : `${String(type)}!`
+    if (!draw.mistake('document', 8)) return isNonNullType(type) || !draw.mistake('document', 10) ? String(type) : `${String(type)}!`
     return draw.one(['String', 'Int!', '[ID!]!', 'Boolean', 'Nothing', 'User', 'LoginInput!'])
   }
 

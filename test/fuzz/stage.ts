@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
+import { operation } from '../authorization/play.ts'
 import {
   CreateUserDocument,
   FloorDocument,
@@ -10,7 +11,6 @@ import {
   StartTotpDocument,
   TalkBurstsDocument,
 } from '../generated/operations.ts'
-import { operation } from '../authorization/play.ts'
 import { Client } from '../support/client.ts'
 import { addMember, createTeam } from '../support/people.ts'
 import { startNeda } from '../support/start-neda.ts'
@@ -30,9 +30,24 @@ export interface Asker {
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const secret = () => randomBytes(32).toString('base64url')
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+const UUID = '01890a5d-ac96-774b-bcce-b302099a8057'
+
+/** In the forms of ours, of nothing. */
+const ALMOST_CURSORS = [
+  `GPC:S:${UUID}`,
+  'GPC:S:x',
+  'GPC:N:1',
+  'GPC:J:{}',
+  'GPC:S:',
+  'fencingToken:9999999999999999999',
+  'startedAt:999999999999999',
+  'GPC:D:x',
+].map(base64)
+
 /** Of nothing, or of a type that has no ids. */
 const UNKNOWN = ['User', 'Group', 'Session', 'GroupMember', 'TalkBurst', 'GroupVoiceSession', 'AuditEntry', '__proto__'].map((type) =>
-  Buffer.from(`${type}:01890a5d-ac96-774b-bcce-b302099a8057`).toString('base64'),
+  base64(`${type}:${UUID}`),
 )
 let made = 0
 
@@ -95,7 +110,15 @@ export async function setStage() {
 
   const pool: Pool = { ids, cursors, secrets }
   const owned = stack.move()
-  return { url, pool, secrets, enter, printed: neda.printed, end: () => neda.end('SIGTERM'), [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return {
+    url,
+    pool,
+    secrets,
+    enter,
+    printed: neda.printed,
+    end: () => neda.end('SIGTERM'),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
 }
 
 /** Of a group and of what belongs to it. */
@@ -114,5 +137,5 @@ async function cursorsOf(device: Client, groupId: string): Promise<string[]> {
   const { groups } = await device.get(GroupsDocument, {})
   const { talkBursts } = await device.get(TalkBurstsDocument, { groupId })
   const pages = [groups.pageInfo.endCursor, talkBursts.pageInfo.endCursor]
-  return [floor.cursor, ...pages.flatMap((cursor) => cursor ?? [])]
+  return [...ALMOST_CURSORS, floor.cursor, floor.cursor.slice(0, -4), ...pages.flatMap((cursor) => cursor ?? [])]
 }

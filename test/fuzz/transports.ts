@@ -73,7 +73,9 @@ export class FuzzSocket implements AsyncDisposable {
     this.#socket = socket
     await once(socket, 'open')
     const closed = once(socket, 'close').then(([code]) => Number(code))
-    socket.send(JSON.stringify({ type: 'connection_init', payload: this.#token === null ? {} : { authorization: `Bearer ${this.#token}` } }))
+    socket.send(
+      JSON.stringify({ type: 'connection_init', payload: this.#token === null ? {} : { authorization: `Bearer ${this.#token}` } }),
+    )
     return Promise.race([once(socket, 'message').then(() => socket), closed])
   }
 

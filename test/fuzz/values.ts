@@ -1,14 +1,6 @@
 import type fc from 'fast-check'
 import { nat, noBias } from 'fast-check'
-import {
-  type GraphQLInputType,
-  getNullableType,
-  isEnumType,
-  isInputObjectType,
-  isListType,
-  isNonNullType,
-  isNullableType,
-} from 'graphql'
+import { type GraphQLInputType, getNullableType, isEnumType, isInputObjectType, isListType, isNonNullType, isNullableType } from 'graphql'
 
 /** What the generators draw from. */
 export interface Pool {
@@ -24,12 +16,12 @@ const evenly = (most: number) => noBias(nat(most))
 
 export class Draw {
   readonly #g: fc.GeneratorValue
-  /** Of this request everything is to be valid: it gets further in than one with a mistake. */
-  readonly #isSound: boolean
+  /** Where this request may be wrong: with a mistake in the document no value is ever looked at. */
+  readonly #wrong: 'nothing' | 'value' | 'document'
 
   constructor(g: fc.GeneratorValue) {
     this.#g = g
-    this.#isSound = this.chance(60)
+    this.#wrong = this.one(['nothing', 'nothing', 'value', 'value', 'document'])
   }
 
   one<T>(choices: readonly T[]): T {
@@ -46,19 +38,16 @@ export class Draw {
     return this.upTo(99) >= 100 - percent
   }
 
-  /** The same for a mistake. */
-  mistake(percent: number): boolean {
-    return !this.#isSound && this.chance(percent)
+  mistake(where: 'value' | 'document', percent: number): boolean {
+    return this.#wrong === where && this.chance(percent)
   }
 }
 
+/** What breaks databases, logs and programs. */
+const NASTY_TEXTS = ['\u0000', 'a\u0000b', '\ud800', '\udc00x', '%_\\', "' OR 1=1--", '__proto__', 'constructor', '\r\n\u001b[31mred']
 const ODD_TEXTS: readonly string[] = [
   '',
   ' ',
-  '\u0000',
-  'a\u0000b',
-  '\ud800',
-  '\udc00x',
   '\u202eabc',
   '\u200b\u200b',
   '\ufeff',
@@ -68,14 +57,9 @@ const ODD_TEXTS: readonly string[] = [
   'x'.repeat(101),
   'x'.repeat(2_001),
   'x'.repeat(70_000),
-  '\r\n\u001b[31mred',
-  "' OR 1=1--",
-  '%_\\',
   '"}}',
   '{"$ne":null}',
   '../../etc/passwd',
-  '__proto__',
-  'constructor',
   'toString',
   'null',
   'NaN',
@@ -86,14 +70,29 @@ const NUMBERS = [1, 2, 5, 20, 100, 101, 0, -1, 200, 1_000, 5_000, 30_000, 1e9, 2
 const NO_INTS = [2 ** 31, 2 ** 53, 1e30, 1.5, -0.5, '1', '', true, [1]]
 const INSTANTS = ['2026-01-01T00:00:00Z', '2026-01-01T00:00:00.123456789+14:00', '0001-01-01T00:00:00Z', '9999-12-31T23:59:59Z']
 const NO_INSTANTS = ['2026-02-30T00:00:00Z', '0000-00-00', '+275760-09-13T00:00:01Z', 0]
-const ANYTHING: readonly unknown[] = [null, true, 0, -1, 1e30, '', 'text', [], {}, [null], [[[]]], { a: { b: [1] } }, { $ne: null }, { toJSON: 1 }]
+const ANYTHING: readonly unknown[] = [
+  null,
+  true,
+  0,
+  -1,
+  1e30,
+  '',
+  'text',
+  [],
+  {},
+  [null],
+  [[[]]],
+  { a: { b: [1] } },
+  { $ne: null },
+  { toJSON: 1 },
+]
 /** Shown to who may see it: a secret that somebody types here is shown too. */
 const IS_KEPT = /name|description|requestId|search/i
 
 /** A value for a variable of this type: mostly one that fits, else one that nearly does. */
 export function valueFor(draw: Draw, type: GraphQLInputType, name: string, pool: Pool, depth = 0): unknown {
   if (isNullableType(type) && draw.chance(15)) return null
-  if (draw.mistake(4)) return draw.one([...ANYTHING, ...(IS_KEPT.test(name) ? [] : pool.secrets)])
+  if (draw.mistake('value', 10)) return draw.one(draw.chance(50) || IS_KEPT.test(name) ? ANYTHING : pool.secrets)
   const inner = getNullableType(type)
   if (isListType(inner)) {
     if (draw.chance(10)) return valueFor(draw, inner.ofType, name, pool, depth)
@@ -101,28 +100,34 @@ export function valueFor(draw: Draw, type: GraphQLInputType, name: string, pool:
     return Array.from({ length }, () => (length > 3 ? draw.one(pool.ids) : valueFor(draw, inner.ofType, name, pool, depth)))
   }
   if (isInputObjectType(inner)) return objectFor(draw, inner.getFields(), pool, depth)
-  if (isEnumType(inner)) return draw.mistake(10) ? draw.one(['NOBODY', 'admin', '', 0]) : draw.one(inner.getValues()).name
+  if (isEnumType(inner)) return draw.mistake('value', 10) ? draw.one(['NOBODY', 'admin', '', 0]) : draw.one(inner.getValues()).name
   return scalarFor(draw, inner.name, name, pool)
 }
 
 function objectFor(draw: Draw, fields: Readonly<Record<string, { type: GraphQLInputType }>>, pool: Pool, depth: number): unknown {
   const entries = Object.entries(fields).flatMap(([name, { type }]): [string, unknown][] =>
-    (isNonNullType(type) ? !draw.mistake(5) : draw.chance(50)) ? [[name, valueFor(draw, type, name, pool, depth + 1)]] : [],
+    (isNonNullType(type) ? !draw.mistake('value', 5) : draw.chance(50)) ? [[name, valueFor(draw, type, name, pool, depth + 1)]] : [],
   )
-  if (draw.mistake(5)) entries.push([draw.one(['__proto__', 'constructor', 'prototype', 'unknown', '', '\u0000', '$ne']), draw.one(ANYTHING)])
+  if (draw.mistake('value', 5))
+    entries.push([draw.one(['__proto__', 'constructor', 'prototype', 'unknown', '', '\u0000', '$ne']), draw.one(ANYTHING)])
   // Not by assignment: __proto__ is to be a key.
   return Object.fromEntries(entries)
 }
 
 function scalarFor(draw: Draw, type: string, name: string, pool: Pool): unknown {
-  if (type === 'Int') return draw.one(draw.mistake(15) ? NO_INTS : NUMBERS)
-  if (type === 'Boolean') return draw.mistake(5) ? draw.one(['true', 0, 1]) : draw.chance(50)
-  if (type === 'DateTime') return draw.one(draw.mistake(40) ? [...NO_INSTANTS, ...ODD_TEXTS] : INSTANTS)
-  if (type === 'EventCursor' || /^(after|before)$/.test(name)) return draw.one(draw.chance(70) ? pool.cursors : ODD_TEXTS)
+  if (type === 'Int')
+    return draw.one(draw.mistake('value', 15) ? NO_INTS : /^(first|last)$/.test(name) && draw.chance(70) ? [1, 5, 20] : NUMBERS)
+  if (type === 'Boolean') return draw.mistake('value', 5) ? draw.one(['true', 0, 1]) : draw.chance(50)
+  if (type === 'DateTime') return draw.one(draw.mistake('value', 40) ? [...NO_INSTANTS, ...ODD_TEXTS] : INSTANTS)
+  if (type === 'EventCursor' || /^(after|before)$/.test(name)) return draw.chance(70) ? draw.one(pool.cursors) : oddText(draw)
   if (/Ids?$|^ids?$/.test(name) && draw.chance(85)) return draw.one(draw.chance(70) ? idsFor(name, pool) : pool.ids)
   if (!IS_KEPT.test(name) && draw.chance(50)) return draw.one(pool.secrets)
-  return draw.chance(60) ? draw.one(['Ben', 'a long enough password', 'r1', '000000', 'BCDF-GHJK']) : draw.one(ODD_TEXTS)
+  return draw.mistake('value', 70) || draw.chance(10)
+    ? oddText(draw)
+    : draw.one(['Ben', 'a long enough password', 'r1', '000000', 'BCDF-GHJK'])
 }
+
+const oddText = (draw: Draw) => draw.one(draw.chance(60) ? NASTY_TEXTS : ODD_TEXTS)
 
 /** Of the type that an argument of this name means. */
 const idsFor = (name: string, { ids }: Pool) => {

@@ -93,7 +93,7 @@ export class AuthService {
   /** Signs out one of one's own devices; another's does not exist for oneself. */
   async revokeSession(by: SignedIn, sessionId: SessionId): Promise<void> {
     const ended = await this.#end(by, { only: sessionId })
-    if (ended === 0) throw new Refusal('NOT_FOUND', { field: ['input', 'sessionId'] })
+    if (ended === 0) throw new Refusal('NOT_FOUND')
   }
 
   async revokeOtherSessions(by: SignedIn): Promise<void> {

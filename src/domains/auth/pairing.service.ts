@@ -93,7 +93,7 @@ export class PairingService {
   /** The device will be signed in as this user. Whether the viewer may do that for another is said where it is offered. */
   async approve(who: Who, userCode: string, userId: UserId): Promise<Outcome<DeviceFacts>> {
     const user = await this.#deps.db.user.findFirst({ where: { id: userId, deletedAt: null }, select: { disabledAt: true } })
-    if (!user) throw new Refusal('NOT_FOUND', { field: ['input', 'userId'] })
+    if (!user) throw new Refusal('NOT_FOUND')
     if (user.disabledAt) return refused('INVALID_VALUE', ['input', 'userId'], 'This user is disabled.')
     return this.#decide(who, userCode, { status: 'APPROVED', userId })
   }

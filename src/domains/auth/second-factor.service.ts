@@ -102,7 +102,7 @@ export class SecondFactorService {
     return this.#deps.rights.change(async (tx) => {
       if (!(await takeAway(tx, userId))) {
         if ((await tx.user.count({ where: { id: userId, deletedAt: null } })) > 0) return alreadyEnded(['input', 'userId'])
-        throw new Refusal('NOT_FOUND', { field: ['input', 'userId'] })
+        throw new Refusal('NOT_FOUND')
       }
       await note(tx, { action: 'TOTP_RESET', actor: actorOf({ viewer, client }), target: { kind: 'USER', id: userId } })
       return done(userId)

@@ -94,7 +94,7 @@ export const Group = builder.prismaNode('Group', {
         cursor: 'id',
         query: (args) => {
           checkPage(args)
-          return { where: withCursor({ deletedAt: null }, args), orderBy: { id: 'asc' } }
+          return { where: withCursor({ deletedAt: null }, args, {}), orderBy: { id: 'asc' } }
         },
       },
       ...connectionOf('GroupMember', 'members'),
@@ -137,12 +137,20 @@ builder.queryField('groups', (t) =>
         const isMember =
           typeof memberId === 'string' ? [{ members: { some: { userId: fromGlobalId('User', memberId), deletedAt: null } } }] : []
         const where = { AND: [visibleTo(viewer), matching(text(search ?? '', ['filter', 'search'])), ...isMember] }
-        return db.group.findMany({ ...query, where: withCursor(where, args), orderBy: [{ name: 'asc' }, { id: 'asc' }] })
+        return db.group.findMany({
+          ...query,
+          where: withCursor(where, args, onceVisibleTo(viewer)),
+          orderBy: [{ name: 'asc' }, { id: 'asc' }],
+        })
       },
     },
     ...connectionOf('Group', 'groups'),
   ),
 )
+
+/** Those that one sees or has seen. */
+const onceVisibleTo = ({ id, systemRole }: { id: string; systemRole: 'ADMIN' | 'USER' }) =>
+  systemRole === 'ADMIN' ? {} : { members: { some: { userId: id } } }
 
 const visibleTo = ({ id, systemRole }: { id: string; systemRole: 'ADMIN' | 'USER' }) => ({
   deletedAt: null,

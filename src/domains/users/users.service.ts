@@ -153,7 +153,7 @@ export class UsersService {
           OR ("systemRole" = 'ADMIN' AND (SELECT "systemRole" FROM "User" WHERE "id" = ${userId}::uuid) = 'ADMIN'))
         ORDER BY "id" FOR NO KEY UPDATE`
       const account = locked.find(({ id }) => id === userId)
-      if (!account) throw new Refusal('NOT_FOUND', { field: ['input', 'userId'] })
+      if (!account) throw new Refusal('NOT_FOUND')
       const error = await work(tx, account)
       return error ? { done: null, userErrors: [error] } : done(userId)
     })
