@@ -107,8 +107,8 @@ export class Watchdog {
     const { rooms, names, roster, log } = this.#deps
     const room = names.of(groupId)
     log.warn({ room, identity, reason }, 'put out of the room')
-    const outcome = await rooms.remove(room, identity)
+    const wasThere = await rooms.remove(room, identity)
     roster.note({ room, identity, isThere: false })
-    return outcome === 'DONE'
+    return wasThere
   }
 }
