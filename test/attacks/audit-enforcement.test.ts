@@ -18,7 +18,7 @@ function watching({ mayHear, holds, isThere = true }: { mayHear: boolean; holds:
   const deps = {
     rooms: {
       participants: async () => [one],
-      remove: async () => (isThere ? 'DONE' : 'ABSENT'),
+      remove: async () => isThere,
       close: async () => undefined,
     },
     names: new RoomNames('test'),

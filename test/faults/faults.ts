@@ -1,6 +1,7 @@
 import { eventFaults } from './events.ts'
 import type { Fault } from './fault.ts'
 import { floorFaults } from './floor.ts'
+import { mediaFaults } from './media.ts'
 import { presenceFaults } from './presence.ts'
 import { priorityFaults } from './priority.ts'
 import { queueFaults } from './queue.ts'
@@ -28,4 +29,5 @@ export const faults: readonly Fault[] = [
   ...eventFaults,
   ...recordFaults,
   ...redisFaults,
+  ...mediaFaults,
 ].toSorted(byRule)

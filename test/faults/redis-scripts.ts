@@ -255,7 +255,7 @@ const rules: readonly Fault[] = [
     '20.1',
     'the end of a burst is not recorded',
     'rules/burst',
-    "  R.record({ burst = burst })\n  if endReason ~= 'RELEASED' then",
+    "  changeHolder(burst)\n  if endReason ~= 'RELEASED' then",
     "  if endReason ~= 'RELEASED' then",
   ),
   fault('21.1', 'three times the rate at once', 'rules/group', 'PRESS_BURST = 600000, 2', 'PRESS_BURST = 600000, 3', CONTRACT),

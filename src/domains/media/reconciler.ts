@@ -119,13 +119,13 @@ export class Reconciler implements AsyncDisposable {
     let mayTalk = (await holder(groupId)) === identity
     for (let turn = 0; turn < MOST_TURNS; turn++) {
       if (mayTalk) this.#talkers.set(key, place)
-      const found = await rooms.permit(room, identity, mayTalk ? 'TALK' : 'LISTEN')
+      const stay = await rooms.permit(room, identity, mayTalk ? 'TALK' : 'LISTEN')
       if (!mayTalk) this.#talkers.delete(key)
-      if (found === 'DONE') roster.note({ room, identity, isThere: true })
+      if (stay !== null) roster.note({ room, identity, isThere: true, stay })
       const before = mayTalk
       mayTalk = (await holder(groupId)) === identity
       if (mayTalk !== before) continue
-      if (found === 'ABSENT' && roster.has(room, identity)) throw new Missing()
+      if (stay === null && roster.has(room, identity)) throw new Missing()
       return
     }
     throw new Error('the floor changed faster than the permission of its holder')

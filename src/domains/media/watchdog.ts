@@ -111,9 +111,9 @@ export class Watchdog {
     const { rooms, names, roster, log } = this.#deps
     const room = names.of(groupId)
     log.warn({ room, identity, reason }, 'put out of the room')
-    const outcome = await rooms.remove(room, identity)
+    const wasThere = await rooms.remove(room, identity)
     roster.note({ room, identity, isThere: false })
-    if (outcome !== 'DONE') return false
+    if (!wasThere) return false
     this.#note('PUT_OUT_OF_ROOM', groupId, identity, { reason })
     return true
   }

@@ -38,10 +38,10 @@ export class MediaUnavailable extends Error {
 
 /** What NEDA does in rooms. Each may be repeated, and rejects with MediaUnavailable alone. */
 export interface Rooms {
-  /** ABSENT: nobody of this identity is in the room. */
-  permit(room: string, identity: string, permission: Permission): Promise<'DONE' | 'ABSENT'>
-  /** Puts somebody out of the room. ABSENT: it was not found there. */
-  remove(room: string, identity: string): Promise<'DONE' | 'ABSENT'>
+  /** Whose stay in the room it was; null: nobody of this identity was found there. */
+  permit(room: string, identity: string, permission: Permission): Promise<string | null>
+  /** Puts somebody out of the room. False: it was not found there. */
+  remove(room: string, identity: string): Promise<boolean>
   /** Puts everybody out. That there is no room is fine. */
   close(room: string): Promise<void>
   /** The names of all rooms. */

@@ -19,14 +19,14 @@ export function liveKitRooms({ url, apiKey, apiSecret }: { url: string; apiKey: 
   const client = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret, { requestTimeout: ANSWER_WITHIN_S, failover: false })
   return {
     permit: (room, identity, permission) =>
-      unlessAbsent<'DONE' | 'ABSENT'>('ABSENT', async () => {
-        await client.updateParticipant(room, identity, { permission: whole(permission) })
-        return 'DONE'
+      unlessAbsent<string | null>(null, async () => {
+        const { sid } = await client.updateParticipant(room, identity, { permission: whole(permission) })
+        return sid
       }),
     remove: (room, identity) =>
-      unlessAbsent<'DONE' | 'ABSENT'>('ABSENT', async () => {
+      unlessAbsent(false, async () => {
         await client.removeParticipant(room, identity)
-        return 'DONE'
+        return true
       }),
     close: (room) => unlessAbsent(undefined, () => client.deleteRoom(room)),
     list: () => unlessAbsent([], async () => (await client.listRooms()).map(({ name }) => name)),
