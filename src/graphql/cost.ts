@@ -13,7 +13,7 @@ import { checkPageSize, isPageSize } from './document-limits.ts'
 import { DEFAULT_PAGE, MOST_PER_PAGE } from './pages.ts'
 
 /** How many fields an operation may have answered, with what is in lists counted as often as they are long. */
-const MOST_FIELDS = 10_000
+const MOST_FIELDS = 30_000
 
 type Values = Readonly<Record<string, unknown>>
 

@@ -52,6 +52,7 @@ export function serveHttp(deps: HttpDeps) {
     const asked = request.method === 'POST' ? requestOf(await readJson(request)) : requestOfAddress(address.searchParams)
     const verdict = guard.admit(asked, identity)
     if (request.method === 'GET') refuseByAddress(request, response, verdict)
+    refuseUnstreamed(request, verdict)
     response.setHeader('x-accel-buffering', 'no')
     return yoga(request, response, { verdict, identity, client })
   }
@@ -62,6 +63,13 @@ function refuseByAddress(request: IncomingMessage, response: ServerResponse, ver
   if ('kind' in verdict && verdict.kind === OperationTypeNode.MUTATION) throw notAllowed(response, 'POST')
   if (!isPreflighted(request))
     throw new Refusal('CSRF_BLOCKED', { sentence: 'A GET needs a header x-neda-csrf, or content-type: application/json.' })
+}
+
+/** What goes on and on has no place in one JSON answer. */
+function refuseUnstreamed({ headers }: IncomingMessage, verdict: Admitted | Refused) {
+  const isStream = 'kind' in verdict && verdict.kind === OperationTypeNode.SUBSCRIPTION
+  if (isStream && !/text\/(event-stream|\*)|\*\/\*/i.test(headers.accept ?? '*/*'))
+    throw new Refusal('BAD_REQUEST', { sentence: 'A subscription needs accept: text/event-stream, or a WebSocket.' })
 }
 
 function notAllowed(response: ServerResponse, methods: string): Refusal {

@@ -60,7 +60,7 @@ const REFUSED: [attack: string, asked: Asked, code: string][] = [
   [
     'A15 a cost by many ids',
     {
-      query: 'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Group { members(first: 50) { edges { node { user { id } } } } } } }',
+      query: 'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Group { members(first: 100) { edges { node { user { id } } } } } } }',
       variables: { ids: Array.from({ length: 100 }, () => 'x') },
     },
     'QUERY_TOO_COMPLEX',

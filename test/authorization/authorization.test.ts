@@ -5,6 +5,7 @@ import type { Subscription } from '../support/client.ts'
 import { startWithAdmin } from '../support/people.ts'
 import { WITHOUT_LIMITS } from '../support/without-limits.ts'
 import { play } from './cell.ts'
+import { describeLosses } from './losses.ts'
 import { ask, type Data, documentFor, fieldsOf, open, TRANSPORTS, verdict } from './play.ts'
 import { ENTRIES, REQUESTS } from './requests.ts'
 import { fieldOf, rowsOf, undecided } from './rows.ts'
@@ -26,7 +27,7 @@ test('every field of the schema has its line, or its type a reason why not; no l
   for (const { answers } of [...operations, ...fields]) expect(Object.keys(answers)).toEqual(KINDS)
 })
 
-describe('who gets which answer', () => {
+describe('on one stage', () => {
   let neda: Awaited<ReturnType<typeof startWithAdmin>>
   let stage: Stage
 
@@ -107,4 +108,6 @@ describe('who gets which answer', () => {
     while (!(await Promise.race([hasCome, stage.wait(by).then(() => false)]))) continue
     return first
   }
+
+  describeLosses(() => stage)
 })

@@ -5,11 +5,13 @@ import type { Answer } from '../support/client.ts'
 import { startWithAdmin } from '../support/people.ts'
 import { WITHOUT_LIMITS } from '../support/without-limits.ts'
 import { play } from './cell.ts'
+import { describeInputs } from './inputs.ts'
 import { type Data, documentFor, open, operation, TRANSPORTS, type Transport, verdict } from './play.ts'
 import { REQUESTS } from './requests.ts'
 import { fieldOf, rowsOf } from './rows.ts'
 import { KINDS, type Kind, type Objects, type Stage, setStage } from './stage.ts'
 import { OPERATIONS } from './table.ts'
+import { describeTimes } from './times.ts'
 import { unknownId, worldsWithout } from './worlds.ts'
 
 const schema = buildSchema(readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8'))
@@ -160,4 +162,7 @@ describe('what is not yours is as if it were not there', () => {
     const { groups } = await stage.device('outsider').client.get(outsidersGroup, {})
     return (groups as { edges: { node: { id: string; members: { edges: { node: { id: string } }[] } } }[] }).edges
   }
+
+  describeInputs(() => stage)
+  describeTimes(() => stage)
 })

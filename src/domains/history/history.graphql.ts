@@ -7,7 +7,7 @@ import { TalkBurst } from '../floor/floor.graphql.ts'
 import { Group } from '../groups/groups.graphql.ts'
 import type { RecordedVoiceSession } from './history.service.ts'
 
-const byToken = keyedBy('fencingToken', /^\d{1,19}$/, BigInt)
+const byToken = keyedBy('fencingToken', /^\d{1,18}$/, BigInt)
 const byStart = keyedBy('startedAt', /^\d{1,15}$/, (text) => new Date(Number(text)))
 
 const bursts = { toKey: byToken.toKey, toCursor: ({ fencingToken }: Burst) => byToken.toCursor(fencingToken.toString()) }
