@@ -13,6 +13,7 @@ const FORMER_STAY_SCENES = scenes('a late report of a former stay')
 const REMOVED_SCENES = scenes('who is removed from the group')
 const SIGNED_OUT_SCENES = scenes('who signs out')
 const DELETED_SCENES = scenes('the room of a deleted group')
+const STATE_SCENES = scenes('each device has its own state')
 const START_SCENES = scenes('after the start who is in a room')
 const STOP_SCENES = scenes('a NEDA that stops')
 const MISSED_SCENES = scenes('what it missed')
@@ -144,6 +145,14 @@ const enforcementFaults: readonly Fault[] = [
     find: '    if (this.#deps.breaker.isOpen) return\n',
     replace: '    if (!this.#deps.breaker.isOpen) return\n',
     tests: AWAY_SCENES,
+  },
+  {
+    rule: '19.1',
+    name: 'media: who has left counts as there',
+    file: ENFORCEMENT,
+    find: "isThere: kind !== 'LEFT' })",
+    replace: 'isThere: true })',
+    tests: STATE_SCENES,
   },
   {
     rule: '19.1',

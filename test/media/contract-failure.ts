@@ -75,13 +75,14 @@ export function failureScenes(scene: Scene) {
 
   scene('what it missed is made up for when it answers again, withdrawals first', async (stage) => {
     const teams = await Promise.all(Array.from({ length: 5 }, () => stage.team()))
+    using talking = new DisposableStack()
     for (const { room, ben } of teams) {
       await ben.press()
+      talking.use(ben.keepTalking())
       await stage.untilTalkers(room, [ben])
       await ben.device.publish()
     }
     await stage.world.cut()
-    using talking = new DisposableStack()
     for (const { ben, cleo } of teams) {
       await ben.release()
       await cleo.press()

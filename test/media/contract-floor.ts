@@ -112,6 +112,7 @@ export function floorScenes(scene: Scene) {
       await ben.release()
       await ben.press()
     }
+    using _talking = ben.keepTalking()
     await stage.untilTalkers(room, [ben], 1_000)
     await sleep(500)
     expect(await stage.talkers(room)).toEqual([ben.identity])
@@ -132,6 +133,7 @@ export function floorScenes(scene: Scene) {
       await cleo.press()
       if (round < 49) await cleo.release()
     }
+    using _talking = cleo.keepTalking()
     await stage.untilTalkers(room, [cleo], 1_000)
     await sleep(500)
     expect(await stage.talkers(room)).toEqual([cleo.identity])
@@ -150,6 +152,7 @@ export function floorScenes(scene: Scene) {
     await sleep(100)
     const second = await ben.press()
     await ben.enter(second.media.token)
+    using _talking = ben.keepTalking()
     expect(await ben.device.publish()).toBe(true)
     await stage.untilAudible(room, [ben])
     await sleep(300)

@@ -50,6 +50,7 @@ export function instanceScenes(scene: Scene) {
       await cleo.press({ client: second })
       if (round < 24) await cleo.release(second)
     }
+    using _talking = cleo.keepTalking()
     await stage.untilTalkers(room, [cleo], 1_000)
     await sleep(500)
     expect(await stage.talkers(room)).toEqual([cleo.identity])

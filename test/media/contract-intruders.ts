@@ -94,6 +94,7 @@ export function intruderScenes(scene: Scene) {
     await stage.untilTalkers(room, [cleo])
     await cleo.release()
     await ben.press()
+    using _talking = ben.keepTalking()
     await stage.untilTalkers(room, [ben])
     expect(await ben.device.publish()).toBe(true)
     await sleep(50)

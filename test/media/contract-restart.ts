@@ -39,6 +39,8 @@ export function restartScenes(scene: Scene) {
       await other.publish()
       others.push(other)
     }
+    // NEDA was told while it was not there, and is not told again.
+    await stage.world.told()
     await stage.house.start()
     await until('they are put out', async () => (await allOut([former, stranger, inDeleted])).every((isOut) => isOut))
     await stage.untilTalkers(room, [])

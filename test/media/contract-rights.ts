@@ -111,6 +111,7 @@ export function rightsScenes(scene: Scene) {
   scene('what changes in one group changes nobody in another', async (stage) => {
     const [team, other] = [await stage.team(), await stage.team()]
     await other.ben.press()
+    using _talking = other.ben.keepTalking()
     await stage.untilTalkers(other.room, [other.ben])
     await other.ben.device.publish()
     await stage.untilAudible(other.room, [other.ben])

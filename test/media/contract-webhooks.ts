@@ -86,6 +86,7 @@ export function webhookScenes(scene: Scene) {
   scene('reports out of order and false ones change nobody', async (stage) => {
     const { room, maya, ben, cleo } = await stage.team()
     await ben.press()
+    using _talking = ben.keepTalking()
     await stage.untilTalkers(room, [ben])
     await ben.device.publish()
     const { sid } = ben.device

@@ -1,35 +1,11 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import {
-  AccessToken,
-  RoomServiceClient,
-  TokenVerifier,
-  TrackSource,
-  type VideoGrant,
-  type WebhookEvent,
-  WebhookReceiver,
-} from 'livekit-server-sdk'
+import { AccessToken, RoomServiceClient, TokenVerifier, TrackSource, type WebhookEvent, WebhookReceiver } from 'livekit-server-sdk'
 import { describe, expect, test } from 'vitest'
 import { until } from '../stress/until.ts'
-import { FakeLiveKit, type FakeLiveKitOptions } from '../support/fake-livekit.ts'
-
-const ROOM = 'test:a room'
-const LISTEN = { canSubscribe: true, canPublish: false, canPublishData: false, canPublishSources: [] }
-const TALK = { ...LISTEN, canPublish: true, canPublishSources: [TrackSource.MICROPHONE] }
-
-/** The fake, and the SDK that talks with it as NEDA does. */
-async function open(options: FakeLiveKitOptions = {}, keys: { apiKey?: string; apiSecret?: string } = {}) {
-  const fake = await FakeLiveKit.start(options)
-  const { apiKey, apiSecret } = { apiKey: fake.apiKey, apiSecret: fake.apiSecret, ...keys }
-  const rooms = new RoomServiceClient(fake.url, apiKey, apiSecret, { requestTimeout: 0.3, failover: false })
-  const token = (identity: string, grant: VideoGrant = {}, ttl: number | string = 60) => {
-    const token = new AccessToken(fake.apiKey, fake.apiSecret, { identity, ttl })
-    token.addGrant({ roomJoin: true, room: ROOM, canPublish: false, canPublishData: false, ...grant })
-    return token.toJwt()
-  }
-  return { fake, rooms, token, [Symbol.asyncDispose]: () => fake[Symbol.asyncDispose]() }
-}
+import type { FakeLiveKit } from '../support/fake-livekit.ts'
+import { failure, LISTEN, openFake, ROOM, TALK } from './fake-asked.ts'
 
 /** Takes what it is told, and answers as it is told to. */
 async function webhookSink(answers: number[] = []) {
@@ -64,15 +40,9 @@ async function webhookSink(answers: number[] = []) {
   }
 }
 
-const failure = (promise: Promise<unknown>) =>
-  promise.then(
-    () => null,
-    (error: { status?: number; code?: string; name?: string; cause?: { code?: string } }) => error,
-  )
-
 describe.concurrent('the RoomService of the fake, asked by the SDK', () => {
   test('a permission is replaced whole: what is absent is taken away', async () => {
-    await using it = await open()
+    await using it = await openFake()
     const ben = await it.fake.join(await it.token('ben'))
     expect(ben.permission).toMatchObject({ canSubscribe: true, canPublish: false, canPublishData: false })
     const answer = await it.rooms.updateParticipant(ROOM, 'ben', { permission: { canPublish: true } })
@@ -81,7 +51,7 @@ describe.concurrent('the RoomService of the fake, asked by the SDK', () => {
   })
 
   test('who may not publish is refused; who may no longer is unpublished, and stays silent when it may again', async () => {
-    await using it = await open()
+    await using it = await openFake()
     const ben = await it.fake.join(await it.token('ben'))
     expect(ben.publish()).toBe(false)
     await it.rooms.updateParticipant(ROOM, 'ben', { permission: TALK })
@@ -94,7 +64,7 @@ describe.concurrent('the RoomService of the fake, asked by the SDK', () => {
   })
 
   test('nobody of that name, no such room: not_found', async () => {
-    await using it = await open()
+    await using it = await openFake()
     await it.fake.join(await it.token('ben'))
     const notFound = { status: 404, code: 'not_found' }
     expect(await failure(it.rooms.updateParticipant(ROOM, 'cleo', { permission: TALK }))).toMatchObject(notFound)
@@ -104,17 +74,17 @@ describe.concurrent('the RoomService of the fake, asked by the SDK', () => {
   })
 
   test('rooms and who is in them are listed; of a room that does not exist there is no answer in time', async () => {
-    await using it = await open()
+    await using it = await openFake()
     await it.fake.join(await it.token('ben', { canPublish: true }))
     await it.fake.join(await it.token('cleo', { room: 'another' }))
     expect((await it.rooms.listRooms()).map(({ name }) => name)).toEqual([ROOM, 'another'])
     expect((await it.rooms.listRooms(['another', 'no room'])).map(({ name }) => name)).toEqual(['another'])
     expect(await it.rooms.listParticipants(ROOM)).toMatchObject([{ identity: 'ben', permission: { canPublish: true }, tracks: [] }])
-    expect(await failure(it.rooms.listParticipants('no room'))).toMatchObject({ name: 'TimeoutError' })
+    expect(await failure(it.hasty.listParticipants('no room'))).toMatchObject({ name: 'TimeoutError' })
   })
 
   test('who is removed is out, and so is everybody when the room is deleted; with a token both come back', async () => {
-    await using it = await open()
+    await using it = await openFake()
     const token = await it.token('ben')
     const first = await it.fake.join(token)
     await it.rooms.removeParticipant(ROOM, 'ben')
@@ -126,7 +96,7 @@ describe.concurrent('the RoomService of the fake, asked by the SDK', () => {
   })
 
   test('the same identity a second time puts the first out, and comes with the rights of its own token', async () => {
-    await using it = await open()
+    await using it = await openFake()
     const first = await it.fake.join(await it.token('ben'))
     const second = await it.fake.join(await it.token('ben', { canPublish: true }))
     expect([first.gone, second.gone, first.sid === second.sid]).toEqual(['DUPLICATE_IDENTITY', null, false])
@@ -136,7 +106,7 @@ describe.concurrent('the RoomService of the fake, asked by the SDK', () => {
   })
 
   test('a room ends some time after the last has left, and not while somebody comes back', async () => {
-    await using it = await open({ departureMs: 40 })
+    await using it = await openFake({ departureMs: 40 })
     const token = await it.token('ben')
     ;(await it.fake.join(token)).leave()
     const back = await it.fake.join(token)
@@ -147,7 +117,7 @@ describe.concurrent('the RoomService of the fake, asked by the SDK', () => {
   })
 
   test('right after a joining the store may not know of it', async () => {
-    await using it = await open({ storeLagMs: 60 })
+    await using it = await openFake({ storeLagMs: 60 })
     await it.fake.join(await it.token('ben'))
     const permit = () => failure(it.rooms.updateParticipant(ROOM, 'ben', { permission: TALK }))
     expect(await permit()).toMatchObject({ code: 'not_found' })
@@ -159,12 +129,12 @@ describe.concurrent('the RoomService of the fake, asked by the SDK', () => {
     { what: 'an unknown key', keys: { apiKey: 'APIother' } },
     { what: 'another secret', keys: { apiSecret: 'another secret of at least thirty-two letters' } },
   ])('$what: 401', async ({ keys }) => {
-    await using it = await open({}, keys)
+    await using it = await openFake({}, keys)
     expect(await failure(it.rooms.listRooms())).toMatchObject({ status: 401 })
   })
 
   test('a token of a client does not open the RoomService', async () => {
-    await using it = await open()
+    await using it = await openFake()
     const client = new RoomServiceClient(it.fake.url, undefined, undefined, { token: await it.token('ben') })
     expect(await failure(client.listRooms())).toMatchObject({ status: 401, code: 'unauthenticated' })
     expect(await failure(client.updateParticipant(ROOM, 'ben', { permission: TALK }))).toMatchObject({ status: 401 })
@@ -173,7 +143,7 @@ describe.concurrent('the RoomService of the fake, asked by the SDK', () => {
 
 describe.concurrent('the door of the fake', () => {
   test('what a token does not say is allowed', async () => {
-    await using it = await open()
+    await using it = await openFake()
     const token = new AccessToken(it.fake.apiKey, it.fake.apiSecret, { identity: 'ben' })
     token.addGrant({ roomJoin: true, room: ROOM })
     expect((await it.fake.join(await token.toJwt())).permission).toMatchObject({
@@ -184,7 +154,7 @@ describe.concurrent('the door of the fake', () => {
   })
 
   test('a token without a room, without the right to join, of another key, or over for more than a minute opens nothing', async () => {
-    await using it = await open()
+    await using it = await openFake()
     const elsewhere = new AccessToken('APIother', it.fake.apiSecret, { identity: 'ben' })
     elsewhere.addGrant({ roomJoin: true, room: ROOM })
     const tokens = [
@@ -199,7 +169,7 @@ describe.concurrent('the door of the fake', () => {
   })
 
   test('the token that the server sends has the rights of the moment, and lives ten minutes or as long as the first', async () => {
-    await using it = await open()
+    await using it = await openFake()
     const claims = async (token: string) => new TokenVerifier(it.fake.apiKey, it.fake.apiSecret).verify(token)
     const ben = await it.fake.join(await it.token('ben', {}, 30))
     const listening = await ben.refreshedToken
@@ -219,7 +189,7 @@ describe.concurrent('the door of the fake', () => {
 describe.concurrent('what the fake tells', () => {
   test('everything in order, signed as the SDK checks it; of a track no more than whose it is', async () => {
     await using sink = await webhookSink()
-    await using it = await open({ webhookUrls: [sink.url], departureMs: 0 })
+    await using it = await openFake({ webhookUrls: [sink.url], departureMs: 0 })
     sink.trust(it.fake)
     const ben = await it.fake.join(await it.token('ben', { canPublish: true }))
     ben.publish()
@@ -242,7 +212,7 @@ describe.concurrent('what the fake tells', () => {
 
   test('again after a 5xx and nobody there, and what comes later waits; not after a refusal', async () => {
     await using sink = await webhookSink([503, 500, 401, 200, 429])
-    await using it = await open({ webhookUrls: [sink.url], webhookRetryMs: 1 })
+    await using it = await openFake({ webhookUrls: [sink.url], webhookRetryMs: 1 })
     sink.trust(it.fake)
     const ben = await it.fake.join(await it.token('ben'))
     ben.leave()
@@ -259,93 +229,12 @@ describe.concurrent('what the fake tells', () => {
   })
 
   test('five times, then no more', async () => {
-    await using it = await open({ webhookUrls: ['http://127.0.0.1:1/'], webhookRetryMs: 1 })
+    await using it = await openFake({ webhookUrls: ['http://127.0.0.1:1/'], webhookRetryMs: 1 })
     await it.fake.join(await it.token('ben'))
     await it.fake.webhooks.settled()
     expect(it.fake.webhooks.attempts.map(({ event, status }) => `${event} ${status}`)).toEqual([
       ...Array.from({ length: 5 }, () => 'room_started null'),
       ...Array.from({ length: 5 }, () => 'participant_joined null'),
     ])
-  })
-})
-
-describe.concurrent('faults of the fake', () => {
-  const permit = (it: Awaited<ReturnType<typeof open>>, permission: typeof TALK | typeof LISTEN) =>
-    failure(it.rooms.updateParticipant(ROOM, 'ben', { permission }))
-
-  test('dropped: nothing happens, and nobody answers', async () => {
-    await using it = await open()
-    const ben = await it.fake.join(await it.token('ben'))
-    it.fake.faults.drop(({ canPublish }) => canPublish === true)
-    expect(await permit(it, TALK)).toMatchObject({ name: 'TimeoutError' })
-    expect(await permit(it, LISTEN)).toBeNull()
-    await it.fake.mend()
-    expect([ben.permission.canPublish, await permit(it, TALK), ben.permission.canPublish]).toEqual([false, null, true])
-  })
-
-  test('the answer lost: it happens, and nobody answers', async () => {
-    await using it = await open()
-    const ben = await it.fake.join(await it.token('ben'))
-    it.fake.faults.loseAnswers()
-    expect(await permit(it, TALK)).toMatchObject({ name: 'TimeoutError' })
-    expect(ben.permission.canPublish).toBe(true)
-  })
-
-  test('delayed: it happens although who asked has given up', async () => {
-    await using it = await open()
-    const ben = await it.fake.join(await it.token('ben'))
-    it.fake.faults.delay(2_000)
-    expect(await permit(it, TALK)).toMatchObject({ name: 'TimeoutError' })
-    expect(ben.permission.canPublish).toBe(false)
-    await it.fake.mend()
-    expect(await permit(it, LISTEN)).toBeNull()
-    await until('it is done', () => ben.permission.canPublish)
-  })
-
-  test('reordered: the second call is carried out first', async () => {
-    await using it = await open()
-    await it.fake.join(await it.token('ben'))
-    it.fake.faults.reorder()
-    expect(await Promise.all([permit(it, TALK), permit(it, LISTEN), permit(it, LISTEN), permit(it, TALK)])).toEqual([
-      null,
-      null,
-      null,
-      null,
-    ])
-    const done = it.fake.executed.map(({ canPublish }) => canPublish)
-    expect([done.slice(0, 2), done.slice(2)]).toEqual([
-      [false, true],
-      [true, false],
-    ])
-  })
-
-  test('refused by a proxy: its page', async () => {
-    await using it = await open()
-    await it.fake.join(await it.token('ben'))
-    it.fake.faults.refuse(502)
-    const error = await permit(it, TALK)
-    expect(error).toMatchObject({ status: 502, message: '<html>Bad Gateway</html>' })
-    expect(error?.code).toBeUndefined()
-  })
-
-  test('paused: what was asked is done when it goes on', async () => {
-    await using it = await open()
-    const ben = await it.fake.join(await it.token('ben'))
-    it.fake.faults.pause()
-    expect(await permit(it, TALK)).toMatchObject({ name: 'TimeoutError' })
-    expect(ben.permission.canPublish).toBe(false)
-    await it.fake.mend()
-    await until('it is done', () => ben.permission.canPublish)
-  })
-
-  test('cut: the connection is refused, until it is mended at the same address', async () => {
-    await using it = await open()
-    const ben = await it.fake.join(await it.token('ben'))
-    expect(await permit(it, TALK)).toBeNull()
-    await it.fake.cut()
-    expect(await permit(it, LISTEN)).toMatchObject({ name: 'TypeError', cause: { code: 'ECONNREFUSED' } })
-    expect(ben.isInRoom).toBe(true)
-    await it.fake.mend()
-    expect([await permit(it, LISTEN), ben.permission.canPublish]).toEqual([null, false])
   })
 })

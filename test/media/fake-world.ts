@@ -1,11 +1,18 @@
 import { FakeLiveKit, type FakeLiveKitOptions } from '../support/fake-livekit.ts'
 import type { MediaDevice, MediaWorld } from './world.ts'
 
+/** It gives up soon on who is not there to be told. */
+const WEBHOOK_RETRY_MS = 20
+
 /** The fake as a world: everything at once, and nothing in the way. */
 export const openFakeWorld =
   (options: FakeLiveKitOptions = {}) =>
   async (webhookUrl?: string): Promise<MediaWorld & { readonly fake: FakeLiveKit }> => {
-    const fake = await FakeLiveKit.start({ ...options, webhookUrls: webhookUrl === undefined ? [] : [webhookUrl] })
+    const fake = await FakeLiveKit.start({
+      webhookRetryMs: WEBHOOK_RETRY_MS,
+      ...options,
+      webhookUrls: webhookUrl === undefined ? [] : [webhookUrl],
+    })
     const { apiKey, apiSecret } = fake
     return {
       apiKey,

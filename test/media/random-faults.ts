@@ -10,6 +10,8 @@ import type { Radio } from './radio.ts'
 const TROUBLE_MS = 4_000
 /** A call may be carried out so much later. Its caller gave up after 1 s. */
 const LATEST_MS = 1_600
+/** How often what failed is looked at again, at the least, and a machine that is busy. */
+const LOOKED_AT_AGAIN_MS = 2_000
 /** When everything has been said again, or looked at. */
 const RIGHT_WITHIN_MS = 12_000
 const STAYS_RIGHT_MS = 2_500
@@ -43,6 +45,8 @@ export async function troubledGroups(stage: MediaStage, random: Random, { weathe
   for (const team of teams) await lastWord(team, random, talking)
   await fake.mend()
   const waited = machine.count()
+  // What is under way may still be carried out, after others were, and is looked at again.
+  await sleep(LATEST_MS + LOOKED_AT_AGAIN_MS)
   await Promise.all(teams.map((team) => untilRight(stage, team, waited)))
   await staysRight(stage, teams)
 }

@@ -2,8 +2,23 @@
 // Every time is Date.now(), the one clock that the audio thread, pages and Node share.
 import { Room, RoomEvent, Track } from 'livekit-client'
 
+/**
+ * The client has each track carried by a transceiver of its own and keeps those that carry nothing any more, so every burst would begin two
+ * milliseconds later than the one before. Here what is idle is used again. It goes by the name of its first track for ever, which is why it is
+ * always the same track.
+ */
+const { addTransceiver } = RTCPeerConnection.prototype
+RTCPeerConnection.prototype.addTransceiver = function reuse(track, init) {
+  const idle = this.getTransceivers().find(({ direction, sender }) => direction === 'inactive' && sender.track === null)
+  if (!idle) return addTransceiver.call(this, track, init)
+  idle.direction = 'sendonly'
+  idle.sender.setStreams(...init.streams)
+  void idle.sender.replaceTrack(track)
+  return idle
+}
+
 // With one peer connection a listener's new track waits for an offer of its own, and some of those fail.
-const room = new Room({ singlePeerConnection: false })
+const room = new Room({ singlePeerConnection: false, stopLocalTrackOnUnpublish: false })
 const meters = new Map()
 const sources = new Map()
 let audio
@@ -63,8 +78,7 @@ function publishIfPermitted() {
 
 async function publish() {
   try {
-    // A clone, for the client stops it for good when the server takes the track away.
-    const publication = await room.localParticipant.publishTrack(microphone.clone(), { source: Track.Source.Microphone, dtx: false })
+    const publication = await room.localParticipant.publishTrack(microphone, { source: Track.Source.Microphone, dtx: false })
     report('PUBLISHED')
     return publication
   } catch (error) {

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit'
+import { coalesced } from '../../coalesced.ts'
 import type { AuditTrail } from '../../database/audit-trail.ts'
 import type { Change } from '../../database/change-log.ts'
 import type { Database } from '../../database/client.ts'
@@ -55,7 +56,9 @@ export class Enforcement implements AsyncDisposable {
   readonly #onError: (error: unknown) => void
   /** Groups whose room could not be looked at. */
   readonly #owed = new Set<GroupId>()
-  #sweeping: Promise<void> | null = null
+  /** Who asks while one is under way gets another: rooms that it has passed may be meant. */
+  readonly #look = coalesced(() => this.#lookEverywhere().catch(this.#onError))
+  #looking: Promise<void> = Promise.resolve()
 
   constructor(deps: EnforcementDeps) {
     const { breaker, names, roster, engine, standing, log } = deps
@@ -99,18 +102,14 @@ export class Enforcement implements AsyncDisposable {
 
   /** Looks at all rooms: first whatever is to be taken away anywhere, then what is to be given. */
   sweep(): void {
-    this.#sweeping ??= this.#lookEverywhere()
-      .catch(this.#onError)
-      .finally(() => {
-        this.#sweeping = null
-      })
+    this.#looking = this.#look()
   }
 
   async [Symbol.asyncDispose]() {
     this.#stack.dispose()
     for (const timer of this.#timers) clearTimeout(timer)
     await this.#reconciler[Symbol.asyncDispose]()
-    await this.#sweeping
+    await this.#looking
     if (this.#deps.isAlone) await this.#reconciler.withdrawAll()
   }
 
