@@ -224,7 +224,11 @@ describe('the page', () => {
   })
 
   test('knows no password outside of the demo', async () => {
-    await using production = await startNeda({ NEDA_DATA_DIR: join(folder.path, 'production'), NODE_ENV: 'production', NEDA_EMBEDDED: 'allowed' })
+    await using production = await startNeda({
+      NEDA_DATA_DIR: join(folder.path, 'production'),
+      NODE_ENV: 'production',
+      NEDA_EMBEDDED: 'allowed',
+    })
     await using context = await visitor()
     expect(await (await get()).text()).toContain(DEMO_PASSWORD)
     expect(await (await fetch(`${production.url}/graphql`, { headers: { accept: 'text/html' } })).text()).not.toContain(DEMO_PASSWORD)
