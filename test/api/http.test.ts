@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FloorDocument, LoginDocument, SpeakerChangedDocument } from '../generated/operations.ts'
 import { Client, signIn } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { createTeam } from '../support/people.ts'
 import { type Neda, startNeda } from '../support/start-neda.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import type { TemporaryFolder } from '../support/temporary-folder.ts'
 
 describe.concurrent('what comes over the wire', () => {
   let folder: TemporaryFolder
@@ -11,7 +12,7 @@ describe.concurrent('what comes over the wire', () => {
   let admin: Client
 
   beforeAll(async () => {
-    folder = await temporaryFolder()
+    folder = await dataFolder()
     neda = await startNeda({ NEDA_DATA_DIR: folder.path, ALLOWED_ORIGINS: 'https://console.example.org' })
     admin = await signIn(neda.url, 'admin', 'push-to-talk')
   })

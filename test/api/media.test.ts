@@ -5,15 +5,15 @@ import { createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { CreateGroupDocument, CreateUserDocument, JoinGroupDocument } from '../generated/operations.ts'
 import { signIn } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { press } from '../support/talk.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const log = pino({ level: 'silent' })
 const password = 'a long enough password'
 
 /** An admin's own group, with the admin as its manager. */
 async function start(env: Record<string, string>) {
-  const folder = await temporaryFolder()
+  const folder = await dataFolder()
   const people = { NEDA_BOOTSTRAP_ADMIN_USERNAME: 'root', NEDA_BOOTSTRAP_ADMIN_PASSWORD: password }
   const app = await createApp(
     readConfig({

@@ -3,10 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { LoginDocument } from '../generated/operations.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { createPerson, startWithAdmin } from '../support/people.ts'
 import { type Asked, askOver, WAYS } from '../support/raw-requests.ts'
 import { failingNeda } from '../support/start-neda.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const LOGIN = LoginDocument.toString()
 const ME = 'query Me { me { id } }'
@@ -25,7 +25,7 @@ const APOLLO = {
 const PLAIN = { [hashOf(LOGIN)]: LOGIN, [hashOf(ME)]: ME, old: '{ whatWasOnce }' }
 
 async function startWith(manifest: object, mode: string) {
-  const folder = await temporaryFolder()
+  const folder = await dataFolder()
   const file = join(folder.path, 'manifest.json')
   await writeFile(file, JSON.stringify(manifest))
   const neda = await startWithAdmin({ TRUSTED_DOCUMENTS: file, TRUSTED_DOCUMENTS_MODE: mode })
@@ -95,7 +95,7 @@ describe.concurrent('trusted documents', () => {
   })
 
   test('a manifest that is none, or is missing, is said at the start', async () => {
-    await using folder = await temporaryFolder()
+    await using folder = await dataFolder()
     const file = join(folder.path, 'manifest.json')
     await writeFile(file, '{"format":"apollo-persisted-query-manifest","version":2,"operations":[]}')
     const missing = await failingNeda({ NEDA_DATA_DIR: folder.path, TRUSTED_DOCUMENTS_MODE: 'enforce' })

@@ -6,9 +6,9 @@ import { derivedKey, Seals } from '../../src/domains/auth/sealed.ts'
 import { LoginDocument, StartTotpDocument } from '../generated/operations.ts'
 import { calmStep, setUpTotp } from '../support/authenticator.ts'
 import { Client, signIn } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { outcomeOf, PASSWORD } from '../support/people.ts'
 import { startNeda } from '../support/start-neda.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 import { codeOf } from '../support/transports.ts'
 
 const KEYS = [
@@ -42,7 +42,7 @@ test('what is sealed opens with its key, or the one that followed it, for its ow
 })
 
 test('secrets are encrypted where they are stored, codes are hashed, and all outlives two changes of the key', async () => {
-  await using folder = await temporaryFolder()
+  await using folder = await dataFolder()
   await using postgres = await openEmbeddedPostgres({ folder: folder.path, log: silent })
   const start = (env: Record<string, string>) =>
     startNeda({

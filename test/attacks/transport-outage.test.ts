@@ -6,9 +6,9 @@ import { createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { signIn } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { askOver, openRawSocket, WAYS } from '../support/raw-requests.ts'
 import { tcpProxy } from '../support/tcp-proxy.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const CANARY = 'canary-7f3a'
 
@@ -17,7 +17,7 @@ async function startBesideDatabase() {
   await using stack = new AsyncDisposableStack()
   const lines: string[] = []
   const log = pino({ level: 'trace' }, new Writable({ write: (chunk: Buffer, _encoding, done) => done(void lines.push(chunk.toString())) }))
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   const postgres = stack.use(await openEmbeddedPostgres({ folder: folder.path, log }))
   const url = new URL(postgres.url)
   const proxy = stack.use(await tcpProxy(Number(url.port)))

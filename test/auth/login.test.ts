@@ -3,15 +3,15 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { forgedTokens } from '../support/forged-tokens.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 import { CLIENT, createPerson, type Instance, openInstance, SECRET_KEY, sharedEngine, silent } from './instances.ts'
 
 const stack = new AsyncDisposableStack()
 let a: Instance
 
 beforeAll(async () => {
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   const { url } = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: silent }))
   await migrate(url, { log: silent })
   // It asks the database for nothing by itself.

@@ -7,7 +7,7 @@ import { RefreshTokens } from '../../src/domains/auth/refresh-tokens.ts'
 import { Sessions } from '../../src/domains/auth/sessions.ts'
 import { Refusal } from '../../src/errors.ts'
 import { newId, type SessionId } from '../../src/ids.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { at, CLIENT, createPerson, type Instance, openInstance, SECRET_KEY, sharedEngine, silent, until } from './instances.ts'
 
 const stack = new AsyncDisposableStack()
@@ -15,7 +15,7 @@ let a: Instance
 let b: Instance
 
 beforeAll(async () => {
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   const { url } = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: silent }))
   await migrate(url, { log: silent })
   const engine = stack.use(sharedEngine())

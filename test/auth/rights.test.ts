@@ -4,7 +4,7 @@ import { append } from '../../src/database/change-log.ts'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
 import { newId, type UserId } from '../../src/ids.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import {
   at,
   createPerson,
@@ -31,7 +31,7 @@ let told: Instance
 let b: Instance
 
 beforeAll(async () => {
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   url = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: silent })).url
   await migrate(url, { log: silent })
   engine = stack.use(sharedEngine())

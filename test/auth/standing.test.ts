@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
 import { type GroupId, newId, type SessionId } from '../../src/ids.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 import { CLIENT, createPerson, createTeam, type Instance, openInstance, press, sharedEngine, silent, speaker } from './instances.ts'
 
 const stack = new AsyncDisposableStack()
@@ -17,7 +17,7 @@ let a: Instance
 let deaf: Instance
 
 beforeAll(async () => {
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   url = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: silent })).url
   await migrate(url, { log: silent })
   engine = stack.use(sharedEngine())

@@ -13,7 +13,8 @@ import { type EmbeddedPostgres, openEmbeddedPostgres } from '../../src/database/
 import { migrate } from '../../src/database/migrations.ts'
 import { newId, type SessionId, type UserId } from '../../src/ids.ts'
 import { createLogger } from '../../src/logger.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import { dataFolder } from '../support/data-folder.ts'
+import type { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const log = createLogger({ environment: 'test' })
 let folder: TemporaryFolder
@@ -23,7 +24,7 @@ let opened: OpenDatabase
 let db: Database
 
 beforeAll(async () => {
-  folder = await temporaryFolder()
+  folder = await dataFolder()
   postgres = await openEmbeddedPostgres({ folder: folder.path, log })
 })
 afterAll(async () => {

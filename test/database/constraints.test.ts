@@ -7,7 +7,8 @@ import { openDatabase } from '../../src/database/client.ts'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
 import { createLogger } from '../../src/logger.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import { dataFolder } from '../support/data-folder.ts'
+import type { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const log = createLogger({ environment: 'test' })
 let data: TemporaryFolder
@@ -15,7 +16,7 @@ let postgres: EmbeddedPostgres
 let client: pg.Client
 
 beforeAll(async () => {
-  data = await temporaryFolder()
+  data = await dataFolder()
   postgres = await openEmbeddedPostgres({ folder: data.path, log })
   await migrate(postgres.url, { log })
   client = new pg.Client(postgres.url)

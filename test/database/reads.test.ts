@@ -10,7 +10,8 @@ import { hashPassword } from '../../src/domains/auth/passwords.ts'
 import { newId } from '../../src/ids.ts'
 import { TypedDocumentString } from '../generated/operations.ts'
 import { type Client, signIn } from '../support/client.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import { dataFolder } from '../support/data-folder.ts'
+import type { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** A page of whatever length costs the same few statements. */
 
@@ -27,7 +28,7 @@ let app: App
 let admin: Client
 
 beforeAll(async () => {
-  folder = await temporaryFolder()
+  folder = await dataFolder()
   postgres = await openEmbeddedPostgres({ folder: folder.path, log })
   await migrate(postgres.url, { log })
   await fill(postgres.url)

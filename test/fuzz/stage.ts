@@ -12,10 +12,10 @@ import {
   TalkBurstsDocument,
 } from '../generated/operations.ts'
 import { Client } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { addMember, createTeam } from '../support/people.ts'
 import { startNeda } from '../support/start-neda.ts'
 import { press } from '../support/talk.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 import { WITHOUT_LIMITS } from '../support/without-limits.ts'
 import { FuzzSocket } from './transports.ts'
 import type { Pool } from './values.ts'
@@ -54,7 +54,7 @@ let made = 0
 /** NEDA as in production, with secrets that can be recognised, a group in use, and things that may be broken. */
 export async function setStage() {
   await using stack = new AsyncDisposableStack()
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   const database = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: silent }))
   const [secretKey, mediaSecret, password] = [secret(), secret(), secret()]
   const databasePassword = new URL(database.url).password

@@ -5,9 +5,9 @@ import { readConfig } from '../../src/config.ts'
 import { freePort } from '../../src/database/embedded/server.ts'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { Client, signIn } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { createPerson, PASSWORD } from '../support/people.ts'
 import { startRedis } from '../support/redis-server.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 
 export interface HouseOptions {
   /** So many NEDA share one Redis and one PostgreSQL; one has both in itself. */
@@ -51,7 +51,7 @@ export class House implements AsyncDisposable {
   /** Nobody is in it before it is started. */
   static async build({ instances = 1, env = {} }: HouseOptions): Promise<House> {
     await using behind = new AsyncDisposableStack()
-    const folder = behind.use(await temporaryFolder())
+    const folder = behind.use(await dataFolder())
     const ports = await Promise.all(Array.from({ length: instances }, freePort))
     const data = { NEDA_DATA_DIR: join(folder.path, 'data') }
     const shared = instances > 1 ? await share(data.NEDA_DATA_DIR, behind) : {}

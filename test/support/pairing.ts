@@ -7,15 +7,15 @@ import {
   StartDevicePairingDocument,
 } from '../generated/operations.ts'
 import { Client } from './client.ts'
+import { dataFolder } from './data-folder.ts'
 import { outcomeOf, startWithAdmin } from './people.ts'
-import { temporaryFolder } from './temporary-folder.ts'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** A NEDA whose database the test reaches, so that it need not wait for time to pass. */
 export async function startWithDatabase(env: Record<string, string> = {}) {
   await using stack = new AsyncDisposableStack()
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   const postgres = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: silent }))
   const neda = stack.use(await startWithAdmin({ DATABASE_URL: postgres.url, ...env }))
   const client = new pg.Client(postgres.url)

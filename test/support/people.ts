@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import { AddGroupMemberDocument, CreateGroupDocument, CreateUserDocument, type SystemRole } from '../generated/operations.ts'
 import { type Answer, type Client, type Subscription, signIn } from './client.ts'
+import { dataFolder } from './data-folder.ts'
 import { startNeda } from './start-neda.ts'
-import { temporaryFolder } from './temporary-folder.ts'
 
 export const PASSWORD = 'a long enough password'
 let people = 0
@@ -17,7 +17,7 @@ export interface Person {
 
 /** A NEDA of its own, with an admin signed in. */
 export async function startWithAdmin(env: Record<string, string> = {}) {
-  const folder = await temporaryFolder()
+  const folder = await dataFolder()
   const neda = await startNeda({
     NEDA_DATA_DIR: folder.path,
     NEDA_BOOTSTRAP_ADMIN_USERNAME: 'root',
