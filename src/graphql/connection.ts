@@ -1,7 +1,5 @@
-import { type ExecutionResult, GraphQLError } from 'graphql'
 import { Refusal } from '../errors.ts'
 import type { ConnectionId, SessionId } from '../ids.ts'
-import type { Events } from './execution.ts'
 
 /** Whose access token opened a connection, and how long that is good. */
 export interface TokenOfConnection {
@@ -69,46 +67,5 @@ export class Connection {
     const followers = [...this.#followers]
     this.#followers.clear()
     for (const tell of followers) tell()
-  }
-}
-
-/** The same events, until the connection's token runs out: then the reason as the last result, and the end. */
-export function untilExpiry(events: Events, connection: Connection, toClientError: (error: GraphQLError) => GraphQLError): Events {
-  let state: 'OPEN' | 'EXPIRED' | 'ENDED' = 'OPEN'
-  const stop = connection.onExpiry(() => {
-    state = 'EXPIRED'
-    // Wakes whoever waits for an event.
-    void events.return()
-  })
-  const end = () => {
-    state = 'ENDED'
-    stop()
-  }
-  const last = (): ExecutionResult => ({
-    errors: [toClientError(new GraphQLError('expired', { originalError: new Refusal('UNAUTHENTICATED') }))],
-  })
-  return {
-    async next() {
-      const event = await events.next()
-      if (!event.done) return event
-      const hasExpired = state === 'EXPIRED'
-      end()
-      return hasExpired ? { value: last(), done: false } : { value: undefined, done: true }
-    },
-    async return() {
-      end()
-      return events.return()
-    },
-    async throw(error) {
-      end()
-      return events.throw(error)
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    },
-    async [Symbol.asyncDispose]() {
-      end()
-      await events[Symbol.asyncDispose]()
-    },
   }
 }

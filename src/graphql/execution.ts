@@ -14,7 +14,7 @@ import {
 } from 'graphql'
 import { Refusal } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { untilExpiry } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { Context } from './context.ts'
 import { toClientError } from './refusals.ts'
 
@@ -69,9 +69,9 @@ export class Execution {
     const key = `${id} ${args.operationName ?? ''} ${JSON.stringify(args.variableValues ?? {})}`
     const tell = (event: object) =>
       shared ? this.#shared(event, key, args) : this.#executeEvent(event, args, { ...(args.contextValue as object) })
-    const events = mapEvents(source[Symbol.asyncIterator]() as AsyncIterator<object>, tell, onClose)
     const { connection } = args.contextValue as Pick<Context, 'connection'>
-    return connection ? untilExpiry(events, connection, (error) => toClientError(error, this.#log)) : events
+    const expired = () => ({ errors: [toClientError(hasExpired(), this.#log)] })
+    return mapEvents(source[Symbol.asyncIterator]() as AsyncIterator<object>, { tell, expired, connection, onClose })
   }
 
   /** The result as JSON, written once for all who share it. */
@@ -116,6 +116,8 @@ const unlimited = () => () => undefined
 const tooManyStreams = () =>
   new GraphQLError('refused', { originalError: new Refusal('LIMIT_EXCEEDED', { sentence: 'Too many streams are open: close one first.' }) })
 
+const hasExpired = () => new GraphQLError('expired', { originalError: new Refusal('UNAUTHENTICATED') })
+
 /** Whether every field of the document is marked as a pure function of the event. One that is not makes each subscriber its own execution. */
 function isSelfContained(schema: GraphQLSchema, document: DocumentNode): boolean {
   const types = new TypeInfo(schema)
@@ -128,22 +130,41 @@ function isSelfContained(schema: GraphQLSchema, document: DocumentNode): boolean
   return pure
 }
 
+interface Mapping {
+  readonly tell: (event: object) => Promise<ExecutionResult>
+  /** What is told last when the token of the connection runs out. */
+  readonly expired: () => ExecutionResult
+  readonly connection: Pick<Connection, 'onExpiry'> | null
+  readonly onClose: () => void
+}
+
 /** Written by hand: the `return()` of a generator would wait for an event that may never come. */
-function mapEvents(source: AsyncIterator<object>, tell: (event: object) => Promise<ExecutionResult>, onClose?: () => void): Events {
-  let open = true
+function mapEvents(source: AsyncIterator<object>, { tell, expired, connection, onClose }: Mapping): Events {
+  let isOpen = true
+  let owesExpiry = false
   const close = () => {
-    if (!open) return
-    open = false
-    onClose?.()
+    if (!isOpen) return
+    isOpen = false
+    stopTimer?.()
+    onClose()
   }
+  const stopTimer = connection?.onExpiry(() => {
+    owesExpiry = true
+    close()
+    // Wakes whoever waits for an event.
+    void source.return?.()
+  })
   return {
     async next() {
       const { value, done } = await source.next()
       if (!done) return { value: await tell(value), done: false }
       close()
-      return { value: undefined, done: true }
+      if (!owesExpiry) return { value: undefined, done: true }
+      owesExpiry = false
+      return { value: expired(), done: false }
     },
     async return() {
+      owesExpiry = false
       close()
       await source.return?.()
       return { value: undefined, done: true }
