@@ -200,13 +200,15 @@ describe.skipIf(!hasRedis())('20 the record in Redis', () => {
     test('that is in hand at the end is written and acknowledged, and what comes later is left to others', async ({ expect }) => {
       await using space = await openSpace(redis.url)
       const heard: string[] = []
+      const inHand = Promise.withResolvers<void>()
       const consumer = await openConsumer(redis.url, space, async (entry) => {
+        inHand.resolve()
         await sleep(200)
         heard.push(burstIdOf(entry))
       })
       const [first, second] = [database.burst(0), database.burst(1)]
       await space.write(0, { burst: first })
-      await expect.poll(async () => (await space.left()).pending, patience).toBe(1)
+      await inHand.promise
       consumer.stop()
       await space.write(0, { burst: second })
       await consumer[Symbol.asyncDispose]()
