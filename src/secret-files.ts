@@ -25,7 +25,7 @@ export function withFiles(env: Env): { readonly env: Env; readonly problems: rea
       result[name] = readFileSync(file, 'utf8').trim()
       if (result[name] === '') problems.push(`${name}_FILE is empty`)
     } catch (error) {
-      problems.push(`${name}_FILE cannot be read: ${error instanceof Error && 'code' in error ? error.code : 'unknown reason'}`)
+      problems.push(`${name}_FILE cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}`)
     }
   }
   return { env: result, problems }

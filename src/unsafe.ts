@@ -1,7 +1,7 @@
 type Env = Readonly<Record<string, string | undefined>>
 
 /** What an example says that was copied, or a short text again and again. */
-const GUESSED = /change.?me|your.?secret|replace.?(me|this)|^(.{1,8})\1+$/i
+const GUESSED = /change.?me|your.?secret|replace.?(?:me|this)|^(.{1,8})\1+$/i
 const FEWEST_CHARACTERS = 32
 const FEWEST_DIFFERENT = 6
 

@@ -33,6 +33,7 @@ test('what is safe in production starts', () => {
 test.for([
   ['a short key', { SECRET_KEY: 'too short' }, /SECRET_KEY must have at least 32/],
   ['a key copied from an example', { SECRET_KEY: 'change-me-change-me-change-me-change-me' }, /SECRET_KEY can be guessed/],
+  ['a key of a word again and again', { SECRET_KEY: 'walkie7!'.repeat(5) }, /SECRET_KEY can be guessed/],
   ['a key of one letter', { SECRET_KEY: 'x'.repeat(40) }, /SECRET_KEY can be guessed/],
   ['one key for two uses', { LIVEKIT_API_SECRET: RANDOM }, /SECRET_KEY and LIVEKIT_API_SECRET are the same/],
   ['the former key as the present one', { SECRET_KEY_PREVIOUS: RANDOM }, /SECRET_KEY and SECRET_KEY_PREVIOUS are the same/],
