@@ -74,7 +74,7 @@ const REFUSED: [attack: string, asked: Asked, code: string][] = [
 describe.concurrent('documents', () => {
   let neda: Awaited<ReturnType<typeof startWithAdmin>>
   beforeAll(async () => {
-    neda = await startWithAdmin({ REQUESTS_PER_ADDRESS: '100000' })
+    neda = await startWithAdmin()
   })
   afterAll(() => neda[Symbol.asyncDispose]())
 

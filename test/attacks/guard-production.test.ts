@@ -46,7 +46,7 @@ describe.concurrent('production', () => {
   let member: string | null
 
   beforeAll(async () => {
-    neda = await startWithAdmin({ ...PRODUCTION, REQUESTS_PER_ADDRESS: '100000' })
+    neda = await startWithAdmin(PRODUCTION)
     member = (await (await createPerson(neda.admin, 'Ben')).device()).accessToken
   })
   afterAll(() => neda[Symbol.asyncDispose]())

@@ -99,7 +99,7 @@ describe.concurrent('values', () => {
   let team: Awaited<ReturnType<typeof createTeam>>
 
   beforeAll(async () => {
-    neda = await startWithAdmin({ REQUESTS_PER_ADDRESS: '100000' })
+    neda = await startWithAdmin()
     team = await createTeam(neda.admin)
   })
   afterAll(() => neda[Symbol.asyncDispose]())

@@ -10,7 +10,7 @@ let a: Instance
 let b: Instance
 
 beforeAll(async () => {
-  const env = { LOGIN_FAILURES_PER_ADDRESS: '12', REQUESTS_PER_ADDRESS: '100000', TRUSTED_PROXIES: '127.0.0.1' }
+  const env = { LOGIN_FAILURES_PER_ADDRESS: '12', TRUSTED_PROXIES: '127.0.0.1' }
   cluster = await openCluster({ names: ['a', 'b'], env })
   const [first, second] = cluster.instances
   if (!first || !second) throw new Error('there are two instances')

@@ -6,7 +6,7 @@ import { startWithAdmin } from '../support/people.ts'
 describe.concurrent('A53 who sends slowly', () => {
   let neda: Awaited<ReturnType<typeof startWithAdmin>>
   beforeAll(async () => {
-    neda = await startWithAdmin({ REQUESTS_PER_ADDRESS: '10000' })
+    neda = await startWithAdmin()
   })
   afterAll(() => neda[Symbol.asyncDispose]())
 

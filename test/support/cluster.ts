@@ -63,8 +63,7 @@ export async function openCluster({ names, env = {}, ...redisOptions }: ClusterO
     SECRET_KEY: 'the same at every instance of this cluster',
     NEDA_BOOTSTRAP_ADMIN_USERNAME: ADMIN.username,
     NEDA_BOOTSTRAP_ADMIN_PASSWORD: ADMIN.password,
-    // All people of a test come from one address, and press faster than people.
-    REQUESTS_PER_ADDRESS: '1000000',
+    // Tests press faster than people.
     MESSAGES_PER_SOCKET: '1000000',
     ...env,
   }
