@@ -22,7 +22,7 @@ export async function fill(folder: string): Promise<void> {
   if (prepared) await promisify(execFile)('cp', ['-a', `${prepared}/postgres`, `${folder}/postgres`])
 }
 
-/** Makes what is copied, for all tests of a run. */
+/** Makes what is copied, and what is compiled once, for all tests of a run. */
 export async function prepareDataFolder(): Promise<AsyncDisposable> {
   const folder = await temporaryFolder()
   {
@@ -30,5 +30,7 @@ export async function prepareDataFolder(): Promise<AsyncDisposable> {
     await migrate(postgres.url, { log: silent })
   }
   process.env[PREPARED] = folder.path
+  // Every process of the tests reads the same sources.
+  process.env.NODE_COMPILE_CACHE = `${folder.path}/compiled`
   return folder
 }
