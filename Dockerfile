@@ -19,15 +19,17 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --omit=dev --omit=optional
 
 FROM ${NODE}
-ENV NODE_ENV=production HOST=0.0.0.0
+ENV NODE_ENV=production HOST=0.0.0.0 AUDIT_ANCHORS=/var/lib/neda/audit-anchors
 WORKDIR /neda
 COPY --from=dependencies /neda/node_modules node_modules
 COPY --from=generated /neda/prisma/generated prisma/generated
 COPY package.json ./
 COPY prisma/migrations prisma/migrations
 COPY prisma/seed.ts prisma/
+COPY scripts/verify-audit.ts scripts/
 COPY src src
-# All of it belongs to root: the process can change nothing that it runs.
+# All of it belongs to root: the process can change nothing that it runs. It writes to one folder, where the audit log is anchored.
+RUN install -d -o node -g node -m 700 /var/lib/neda
 USER node
 EXPOSE 4000
 CMD ["node", "src/main.ts"]

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: 'test/support/left-out.ts',
+    globalSetup: 'test/support/before-all.ts',
     // Node's own loader, as in production: with Vite's, graphql would be loaded twice.
     experimental: { viteModuleRunner: false },
     testTimeout: 60_000,

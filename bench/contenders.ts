@@ -40,6 +40,8 @@ export async function startNeda(name: string, world: World, main: string[], redi
     PORT: '0',
     // A talker of this bench presses far more often than a person.
     PRESS_RATE: '1000',
+    MESSAGES_PER_SOCKET: '1000000',
+    REQUESTS_PER_ADDRESS: '1000000',
   }
   const server = await start(process.execPath, main, env, /NEDA is ready at (\S+)/)
   const { login } = await graphql<{ login: { accessToken: string } }>(

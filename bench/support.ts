@@ -45,7 +45,12 @@ export async function start(command: string, args: readonly string[], env: Recor
 }
 
 export const startNeda = (folder: string, command = 'node', args: readonly string[] = ['src/main.ts']) =>
-  start(command, args, { NEDA_DATA_DIR: folder, PORT: '0', PRESS_RATE: '1000' }, /NEDA is ready at (\S+)/)
+  start(
+    command,
+    args,
+    { NEDA_DATA_DIR: folder, PORT: '0', PRESS_RATE: '1000', MESSAGES_PER_SOCKET: '1000000', REQUESTS_PER_ADDRESS: '1000000' },
+    /NEDA is ready at (\S+)/,
+  )
 
 export const startBareWs = (eventBytes: number) => start('node', ['bench/peers/bare-ws.ts', String(eventBytes)], {}, /ready at (\d+)/)
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Database } from '../src/database/client.ts'
-import { DEMO_PASSWORD } from '../src/domains/auth/auth.service.ts'
+import { DEMO_PASSWORD } from '../src/domains/auth/password-login.ts'
 import { hashPassword } from '../src/domains/auth/passwords.ts'
 import type { GroupsService } from '../src/domains/groups/groups.service.ts'
 import type { Outcome } from '../src/domains/outcome.ts'
@@ -131,7 +131,7 @@ async function createPeople(db: Database, users: UsersService, createdAt: Date):
   }))
   const created = await db.user.createManyAndReturn({ data, skipDuplicates: true, select: { id: true } })
   // The service knows of people what it changed itself: a change of nothing tells it.
-  await Promise.all(created.map(({ id }) => users.updateUser({ userId: id as UserId })))
+  await Promise.all(created.map(({ id }) => users.updateUser(null, { userId: id as UserId })))
   const named = { in: Object.keys(PEOPLE), mode: 'insensitive' as const }
   const known = await db.user.findMany({ where: { username: named, deletedAt: null }, select: { id: true, username: true } })
   return new Map(known.map(({ id, username }) => [username.toLowerCase(), id as UserId]))
@@ -140,10 +140,10 @@ async function createPeople(db: Database, users: UsersService, createdAt: Date):
 async function createGroup(groups: GroupsService, group: DemoGroup, idOf: (username: Username) => UserId): Promise<GroupId> {
   const { name, description, settings, manager, members, listeners, ranks } = group
   const memberIds = [...members, ...listeners].map(idOf)
-  const groupId = done(await groups.createGroup({ name, description, managerId: idOf(manager), memberIds, settings }))
-  for (const username of listeners) done(await groups.updateGroupMember({ groupId, userId: idOf(username), canTalk: false }))
+  const groupId = done(await groups.createGroup(null, { name, description, managerId: idOf(manager), memberIds, settings }))
+  for (const username of listeners) done(await groups.updateGroupMember(null, { groupId, userId: idOf(username), canTalk: false }))
   for (const [username, priority] of Object.entries(ranks))
-    done(await groups.updateGroupMember({ groupId, userId: idOf(username as Username), priority }))
+    done(await groups.updateGroupMember(null, { groupId, userId: idOf(username as Username), priority }))
   return groupId
 }
 
@@ -257,8 +257,8 @@ function signedOutDevice({ sessions }: History, userId: UserId): string {
   const now = new Date()
   const id = idOfTime(now.getTime() - 20 * DAY)
   const times = { createdAt: new Date(now.getTime() - 20 * DAY), lastUsedAt: now, expiresAt: now, revokedAt: now }
-  // No token has this hash: nobody can come back on this device.
-  sessions.push({ id, userId, deviceName: 'Watch', refreshTokenHash: randomBytes(32).toString('hex'), ...times })
+  // It has ended, and nobody has a token of it.
+  sessions.push({ id, userId, deviceName: 'Watch', refreshSalt: randomBytes(32).toString('base64url'), ...times })
   return id
 }
 

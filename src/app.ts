@@ -1,12 +1,24 @@
+import type { Redis } from 'ioredis'
 import { demoGroupId, seedDemo } from '../prisma/seed.ts'
 import type { Config } from './config.ts'
+import { AuditAnchors } from './database/audit-anchors.ts'
+import { AuditTrail } from './database/audit-trail.ts'
 import { type Database, openDatabase } from './database/client.ts'
 import { migrate } from './database/migrations.ts'
 import { oneAtATime } from './database/one-at-a-time.ts'
 import { holdDatabase } from './database/single-instance.ts'
 import { AccessTokens } from './domains/auth/access-tokens.ts'
-import { AuthService, DEMO_PASSWORD } from './domains/auth/auth.service.ts'
+import { AuthService } from './domains/auth/auth.service.ts'
+import { Limits } from './domains/auth/limits.ts'
+import { PairingService } from './domains/auth/pairing.service.ts'
+import { DEMO_PASSWORD, PasswordLogin } from './domains/auth/password-login.ts'
+import { PasswordRules } from './domains/auth/password-rules.ts'
+import { RefreshTokens } from './domains/auth/refresh-tokens.ts'
 import { Rights } from './domains/auth/rights.ts'
+import { derivedKey, Seals } from './domains/auth/sealed.ts'
+import { SecondFactorService } from './domains/auth/second-factor.service.ts'
+import { SecondFactor } from './domains/auth/second-factor.ts'
+import { Sessions } from './domains/auth/sessions.ts'
 import { Standing } from './domains/auth/standing.ts'
 import { FloorService } from './domains/floor/floor.service.ts'
 import { GroupsService } from './domains/groups/groups.service.ts'
@@ -61,8 +73,10 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   const alone = stack.use(await holdDatabase(database.url, log, { shared }))
   await migrate(database.url, { log })
   const { db, answers } = stack.use(openDatabase(database.url, log))
+  stack.use(new AuditAnchors({ db, log, file: config.auditAnchors }))
+  const audit = stack.use(new AuditTrail({ db, log }))
   const streams = new OpenStreams()
-  const standing = new Standing({ db })
+  const standing = new Standing({ db, adminsNeedTotp: config.adminTotp === 'required' })
   await standing.catchUp()
   stack.defer(standing.follow(() => streams.recheck()))
 
@@ -83,16 +97,19 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     config,
     db,
     log,
+    audit,
     standing,
     rights,
     recorded,
     engine,
     streams,
     media,
-    accessTokens: new AccessTokens(secretKey),
+    secretKey,
+    redis: realtime.commands,
   })
   await oneAtATime(database.url, () => firstPeople(config, services))
-  const webhook = enforce({ config, db, log, standing, engine, recorded, media, groups: services.groups }, stack)
+  if (config.previousSecretKey !== null) await services.secondFactor.sealAnew()
+  const webhook = enforce({ config, db, log, audit, standing, engine, recorded, media, groups: services.groups }, stack)
 
   let stopping = false
   const server = stack.use(
@@ -157,6 +174,8 @@ function recordOf(engine: RealtimeEngine, recorder: Recorder): Recorded {
 interface Realtime {
   readonly engine: RealtimeEngine
   readonly neighbours: Neighbours
+  /** Null: nobody shares anything. */
+  readonly commands: Redis | null
 }
 
 async function chooseEngine(
@@ -169,7 +188,7 @@ async function chooseEngine(
   const fencingToken = await lastFencingToken(db)
   if (realtime.kind === 'memory') {
     const engine = stack.use(new MemoryEngine({ clock: systemClock, pressRate, epoch: newId(), fencingToken, onError }))
-    return { engine, neighbours: noNeighbours }
+    return { engine, neighbours: noNeighbours, commands: null }
   }
   const { openRedisEngine } = await import('./realtime/redis/open-redis-engine.ts')
   const production = environment === 'production'
@@ -214,26 +233,55 @@ interface Parts {
   readonly config: Config
   readonly db: Database
   readonly log: Logger
+  readonly audit: AuditTrail
   readonly standing: Standing
   readonly rights: Rights
   readonly recorded: Recorded
   readonly engine: RealtimeEngine
   readonly streams: OpenStreams
   readonly media: Media
-  readonly accessTokens: AccessTokens
+  readonly secretKey: string
+  /** What all instances share; null: this is the only one. */
+  readonly redis: Redis | null
 }
 
-function createServices({ config, db, log, standing, rights, recorded, engine, streams, media, accessTokens }: Parts): Services {
+function createServices({ config, db, log, audit, standing, rights, recorded, engine, streams, media, ...secrets }: Parts): Services {
+  const passwordRules = new PasswordRules({ shortest: config.passwordMinLength })
   const groups = new GroupsService({ standing, rights })
   return {
     db,
-    auth: new AuthService({ db, standing, rights, accessTokens, demo: config.demo }),
-    users: new UsersService({ rights }),
+    audit,
+    ...createIdentity({ config, db, audit, standing, rights, passwordRules, ...secrets }),
+    users: new UsersService({ rights, passwordRules }),
     groups,
     presence: new PresenceService({ engine, groups, streams, log }),
     floor: new FloorService({ engine, groups, streams }),
     media: new MediaService(media),
     history: new HistoryService({ db, groups, recorded }),
+  }
+}
+
+type IdentityParts = Pick<Parts, 'config' | 'db' | 'audit' | 'standing' | 'rights' | 'secretKey' | 'redis'> & {
+  readonly passwordRules: PasswordRules
+}
+
+/** Everything by which people and devices prove who they are. Each use of the secret key has a key of its own made from it. */
+function createIdentity(parts: IdentityParts): Pick<Services, 'auth' | 'secondFactor' | 'pairing'> {
+  const { config, db, audit, standing, rights, passwordRules, secretKey, redis } = parts
+  const { previousSecretKey } = config
+  const limits = new Limits({ settings: config.attemptLimits, redis })
+  const accessTokens = new AccessTokens(secretKey, previousSecretKey)
+  const refreshTokens = new RefreshTokens(secretKey, previousSecretKey)
+  const seals = new Seals(secretKey, previousSecretKey)
+  const sessions = new Sessions({ db, rights, accessTokens, refreshTokens })
+  const secondFactor = new SecondFactor({ db, seals, limits })
+  const passwordLogin = new PasswordLogin({ db, audit, rights, sessions, secondFactor, limits, demo: config.demo })
+  const adminsNeedIt = config.adminTotp === 'required'
+  const userCodeKey = derivedKey(secretKey, 'user codes')
+  return {
+    auth: new AuthService({ db, standing, rights, accessTokens, sessions, passwordLogin, limits, passwordRules }),
+    secondFactor: new SecondFactorService({ db, audit, rights, seals, limits, secondFactor, adminsNeedIt }),
+    pairing: new PairingService({ db, audit, rights, sessions, limits, userCodeKey, verificationUri: config.pairingUrl }),
   }
 }
 

@@ -1,7 +1,7 @@
 import { DEMO_GROUP } from '../prisma/seed.ts'
 import type { App } from './app.ts'
 import type { Config } from './config.ts'
-import { DEMO_PASSWORD } from './domains/auth/auth.service.ts'
+import { DEMO_PASSWORD } from './domains/auth/password-login.ts'
 
 /** What a person who starts NEDA wants to know: what runs, what is off, where to look, who may sign in. */
 export function banner({ demo }: Config, { url, summary }: App, startedInMs: number): string {

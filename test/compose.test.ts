@@ -9,6 +9,7 @@ interface Service {
   readonly environment: Readonly<Record<string, string>>
   readonly ports?: readonly { readonly host_ip?: string; readonly published: string; readonly target: number; readonly protocol: string }[]
   readonly command?: readonly string[]
+  readonly volumes?: readonly string[]
   readonly profiles?: readonly string[]
   readonly healthcheck: { readonly test: readonly string[] }
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
@@ -32,6 +33,7 @@ const FILLED_IN = {
 }
 
 type Values = Readonly<Record<string, string>>
+const withoutEmpty = (values: Values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''))
 const services = resolve(FILLED_IN)
 
 test('four services, each with what only it needs, and one more for networks that let only TLS through', () => {
@@ -93,6 +95,20 @@ test('the API is given what it knows, and starts with it', () => {
   })
 })
 
+test('what an operator may set reaches the API', () => {
+  const set = readConfig({ ...service('api').environment })
+  const optional = known.filter((name) => source.includes(`${name}: \${${name}:-`))
+  // These are the container's own, files that it would have to be given, or not for production.
+  const own = /_FILE$|^(NODE_ENV|HOST|PORT|.*_URL|NEDA_DATA_DIR|AUDIT_ANCHORS|NEDA_EMBEDDED|NEDA_FAIL_AT)$/
+  const required = Object.keys(FILLED_IN)
+  expect(known.filter((name) => ![...optional, ...required].includes(name) && !own.test(name))).toEqual(['TRUSTED_DOCUMENTS'])
+  expect(optional).toEqual(expect.arrayContaining(['PUBLIC_URL', 'PAIRING_URL']))
+  expect(set, 'what is not set is as it would be without').toEqual(readConfig(withoutEmpty(service('api').environment)))
+  const { api } = resolve({ ...FILLED_IN, TRUSTED_DOCUMENTS: './documents.json', TRUSTED_DOCUMENTS_MODE: 'enforce' })
+  expect(api?.environment).toMatchObject({ TRUSTED_DOCUMENTS: '/etc/neda/trusted-documents.json', TRUSTED_DOCUMENTS_MODE: 'enforce' })
+  expect(api?.volumes).toContain('./documents.json:/etc/neda/trusted-documents.json:ro')
+})
+
 test('Redis forgets nothing, and throws nothing away', () => {
   const command = service('redis').command?.join(' ')
   expect(command).toContain('--appendonly yes')
@@ -117,24 +133,12 @@ test('no secret has a default, and none is in a file', () => {
     const { [name as keyof typeof FILLED_IN]: _, ...others } = FILLED_IN
     expect(() => resolve(others), name).toThrow(name)
   }
-  const optional = [...source.matchAll(/\$\{([A-Z_]+)(?!:\?)\b/g)].map(([, name]) => name)
-  expect(new Set(optional)).toEqual(
-    new Set([
-      'PUBLIC_URL',
-      'ALLOWED_ORIGINS',
-      'NEDA_BOOTSTRAP_ADMIN_USERNAME',
-      'PRESS_RATE',
-      'PUBLISH_ON',
-      'TURN_CERTIFICATE',
-      'TURN_DOMAIN',
-    ]),
-  )
   const given = Object.values<{ environment?: Values }>(parse(source).services).flatMap(({ environment = {} }) =>
     Object.entries(environment),
   )
   const secrets = given.filter(([name]) => /PASSWORD|SECRET|KEY|TOKEN/.test(name))
   expect(secrets.length).toBeGreaterThan(0)
-  for (const [name, value] of secrets) expect(value.replaceAll(/\$\{[A-Z_]+:\?[^}]+\}/g, ''), name).toMatch(/^[": ]*$/)
+  for (const [name, value] of secrets) expect(value.replaceAll(/\$\{[A-Z_]+:(\?[^}]+|-)\}/g, ''), name).toMatch(/^[": ]*$/)
   expect(liveKit).not.toHaveProperty('keys')
 })
 

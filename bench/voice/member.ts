@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { DEMO_GROUP } from '../../prisma/seed.ts'
-import { DEMO_PASSWORD } from '../../src/domains/auth/auth.service.ts'
+import { DEMO_PASSWORD } from '../../src/domains/auth/password-login.ts'
 import {
   FloorMessageDocument,
   type FloorMessageSubscription,

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { type Log, openCluster, removeUnfinished } from './embedded/cluster.ts'
 import { acquire, type Held, keep } from './embedded/owner.ts'
-import { HOST } from './embedded/server.ts'
+import { exists } from './embedded/programs.ts'
+import { findServer, HOST } from './embedded/server.ts'
 
 export interface EmbeddedPostgres extends AsyncDisposable {
   /** For the application's role, which is no superuser: its SQL can neither read files nor run programs. */
@@ -28,6 +30,21 @@ export async function openEmbeddedPostgres(options: { folder: string; log: Log; 
     await owned[Symbol.asyncDispose]()
     throw error
   }
+}
+
+/** The same database for somebody who only reads it, while a NEDA runs on it too. None is made where there is none. */
+export async function visitEmbeddedPostgres({
+  folder,
+  log,
+}: {
+  folder: string
+  log: Log
+}): Promise<AsyncDisposable & { readonly url: string }> {
+  if (!(await exists(join(folder, 'postgres', 'PG_VERSION')))) throw new Error(`There is no embedded database in ${folder}.`)
+  const cluster = await openCluster(folder, log)
+  const server = await findServer(cluster)
+  if (!server?.ready) return openEmbeddedPostgres({ folder, log })
+  return { url: `postgresql://postgres:${cluster.password}@${HOST}:${server.port}/neda`, [Symbol.asyncDispose]: async () => undefined }
 }
 
 /** The role's password is made anew by each owner and stored nowhere. */

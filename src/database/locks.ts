@@ -10,7 +10,7 @@ import type { GroupId, UserId } from '../ids.ts'
 
 export async function lockGroup(tx: Prisma.TransactionClient, groupId: GroupId): Promise<void> {
   const rows = await tx.$queryRaw<unknown[]>`SELECT 1 FROM "Group" WHERE "id" = ${groupId}::uuid AND "deletedAt" IS NULL FOR NO KEY UPDATE`
-  if (rows.length === 0) throw new Refusal('NOT_FOUND', { field: ['input', 'groupId'] })
+  if (rows.length === 0) throw new Refusal('NOT_FOUND')
 }
 
 /** Keeps the users from being disabled or deleted meanwhile, and tells who is disabled. In order, as whoever changes several users does. */

@@ -1,4 +1,5 @@
 import SchemaBuilder from '@pothos/core'
+import ComplexityPlugin from '@pothos/plugin-complexity'
 import PrismaPlugin from '@pothos/plugin-prisma'
 import RelayPlugin from '@pothos/plugin-relay'
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
@@ -7,7 +8,8 @@ import type PrismaTypes from '../../prisma/generated/pothos.ts'
 import { getDatamodel } from '../../prisma/generated/pothos.ts'
 import type { Viewer } from '../domains/auth/auth.service.ts'
 import { Refusal } from '../errors.ts'
-import { type Context, viewerOf } from './context.ts'
+import { adminOf, type Context, viewerOf } from './context.ts'
+import { multiplierOf } from './cost.ts'
 import { connectionDescriptions, DEFAULT_PAGE, MOST_PER_PAGE } from './pages.ts'
 
 /** The schema's plugins, scalars and scopes; no types. The one singleton: everything else belongs to an app. */
@@ -24,7 +26,7 @@ export const builder = new SchemaBuilder<{
     EventCursor: { Input: string; Output: string }
   }
 }>({
-  plugins: [ScopeAuthPlugin, RelayPlugin, PrismaPlugin],
+  plugins: [ScopeAuthPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   prisma: {
     client: (context) => context.db,
@@ -34,6 +36,8 @@ export const builder = new SchemaBuilder<{
     defaultConnectionSize: DEFAULT_PAGE,
     maxConnectionSize: MOST_PER_PAGE,
   },
+  // Counted before an operation is executed, not in its resolvers: an event has its subscription's.
+  complexity: { disabled: true, fieldComplexity: multiplierOf },
   relay: {
     nodeQueryOptions: false,
     nodesQueryOptions: false,
@@ -47,10 +51,7 @@ export const builder = new SchemaBuilder<{
     authScopes: (context) => ({
       public: true,
       signedIn: () => viewerOf(context) !== null,
-      admin: () => {
-        if (viewerOf(context).systemRole !== 'ADMIN') throw new Refusal('FORBIDDEN')
-        return true
-      },
+      admin: () => adminOf(context) !== null,
     }),
   },
 })

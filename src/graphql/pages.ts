@@ -1,4 +1,6 @@
+import { type ResolveCursorConnectionArgs, resolveCursorConnection } from '@pothos/plugin-relay'
 import { badInput } from '../errors.ts'
+import type { Page } from '../page.ts'
 
 export const DEFAULT_PAGE = 20
 export const MOST_PER_PAGE = 100
@@ -38,7 +40,7 @@ export interface PageArguments {
 }
 
 /** Refuses a size that no page has. */
-export function checkSize(args: PageArguments): void {
+function checkSize(args: PageArguments): void {
   for (const field of ['first', 'last'] as const) {
     const size = args[field]
     if (size !== null && size !== undefined && (size < 1 || size > MOST_PER_PAGE))
@@ -55,13 +57,17 @@ export function checkPage(args: PageArguments): void {
   }
 }
 
-/** Which rows, and the one of the cursor even if it is no longer among them: a page begins with that row and leaves it out. */
-export function withCursor<Where extends object>(
+/**
+ * Which rows, and the one of the cursor even if it is no longer among them: a page begins with that row and leaves it out. `once`: how it is told
+ * from one that the reader never saw, which leads nowhere.
+ */
+export function withCursor<Where extends object, Once extends object>(
   where: Where,
   { after, before }: PageArguments,
-): Where | { OR: [Where, { id: { in: string[] } }] } {
+  once: Once,
+): Where | { OR: [Where, Once & { id: { in: string[] } }] } {
   const ids = [after, before].flatMap((cursor) => (typeof cursor === 'string' ? [decoded(cursor).slice('GPC:S:'.length)] : []))
-  return ids.length === 0 ? where : { OR: [where, { id: { in: ids } }] }
+  return ids.length === 0 ? where : { OR: [where, { ...once, id: { in: ids } }] }
 }
 
 /** Cursors that hold the key by which a connection is ordered. */
@@ -73,5 +79,19 @@ export const keyedBy = <Key>(name: string, form: RegExp, parse: (text: string) =
     return parse(text)
   },
 })
+
+/** A page of what only grows, whose cursors hold the key that it is ordered by. */
+export function connect<Node, Key>(
+  args: PageArguments,
+  { toKey, toCursor }: { toKey: (cursor: string) => Key; toCursor: (node: Node) => string },
+  read: (page: Page<Key>) => Promise<Node[]>,
+) {
+  checkSize(args)
+  return resolveCursorConnection(
+    { args, defaultSize: DEFAULT_PAGE, maxSize: MOST_PER_PAGE, toCursor },
+    ({ before, after, limit, inverted }: ResolveCursorConnectionArgs): Promise<Node[]> =>
+      read({ before: before === undefined ? before : toKey(before), after: after === undefined ? after : toKey(after), limit, inverted }),
+  )
+}
 
 const decoded = (cursor: string) => Buffer.from(cursor, 'base64').toString('utf8')

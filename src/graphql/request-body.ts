@@ -1,20 +1,20 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { Refusal } from '../errors.ts'
+import { malformed } from './request.ts'
 
 const LONGEST_BODY = 100_000
 
+const JSON_TYPE = /^application\/(json|graphql\+json|graphql-response\+json)\s*(;|$)/i
+
 /**
  * Reads the JSON of a POST and counts its bytes. In front of Yoga, whose own limit passes every body through a stream and doubles the cost
- * of a request.
+ * of a request. Other types are refused unread: forms are what a foreign page can send without being asked.
  */
-export async function readJson(request: IncomingMessage): Promise<object> {
-  const type = request.headers['content-type'] ?? ''
-  if (!/^application\/(json|graphql\+json|graphql-response\+json)\s*(;|$)/i.test(type))
-    throw new Refusal('BAD_REQUEST', { sentence: 'The body of a POST is application/json.' })
-  const body = parse(await readText(request))
-  if (typeof body !== 'object' || body === null || Array.isArray(body) || !('query' in body) || typeof body.query !== 'string')
-    throw new Refusal('BAD_REQUEST', { sentence: 'The body of a POST is one JSON object with a "query".' })
-  return body
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  if (!JSON_TYPE.test(request.headers['content-type'] ?? ''))
+    throw new Refusal('UNSUPPORTED_MEDIA_TYPE', { sentence: 'The body of a POST is application/json.' })
+  return parse(await readText(request))
 }
 
 /** The body as it came, its bytes counted. */
@@ -27,15 +27,17 @@ export async function readText(request: IncomingMessage): Promise<string> {
     if (bytes > LONGEST_BODY) throw tooLarge()
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  const body = Buffer.concat(chunks)
+  if (!isUtf8(body)) throw malformed('The body of a POST is UTF-8.')
+  return body.toString('utf8')
 }
 
 function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new Refusal('BAD_REQUEST', { sentence: 'The body of a POST is JSON.' })
+    throw malformed('The body of a POST is JSON.')
   }
 }
 
-const tooLarge = () => new Refusal('LIMIT_EXCEEDED', { sentence: `A request has at most ${LONGEST_BODY} bytes.` })
+const tooLarge = () => new Refusal('REQUEST_ENTITY_TOO_LARGE', { sentence: `A request has at most ${LONGEST_BODY} bytes.` })

@@ -1,4 +1,6 @@
 import '../domains/auth/auth.graphql.ts'
+import '../domains/auth/totp.graphql.ts'
+import '../domains/auth/pairing.graphql.ts'
 import '../domains/users/users.graphql.ts'
 import '../domains/users/accounts.graphql.ts'
 import '../domains/groups/groups.graphql.ts'
@@ -10,7 +12,9 @@ import '../domains/floor/authority.graphql.ts'
 import '../domains/floor/floor-message.graphql.ts'
 import '../domains/media/media.graphql.ts'
 import '../domains/history/history.graphql.ts'
+import '../domains/admin/audit.graphql.ts'
 import './nodes.ts'
+import { noteRefusals } from './audited.ts'
 import { builder } from './builder.ts'
 
-export const schema = builder.toSchema()
+export const schema = noteRefusals(builder.toSchema())

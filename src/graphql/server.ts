@@ -1,24 +1,29 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createYoga } from 'graphql-yoga'
+import { GraphQLError } from 'graphql'
 import type { Config } from '../config.ts'
-import { Refusal } from '../errors.ts'
-import { type ConnectionId, newId } from '../ids.ts'
+import { Refusal, type RefusalCode, statusOf } from '../errors.ts'
 import type { Webhook } from '../integrations/livekit/media-server.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenStreams } from '../realtime/open-streams.ts'
-import { identify, type Services } from './context.ts'
-import { Documents } from './documents.ts'
+import { AddressLimit } from './address-limit.ts'
+import { originRule, SECURITY_HEADERS } from './browsers.ts'
+import { trustedProxies } from './client.ts'
+import type { Services } from './context.ts'
 import { Execution } from './execution.ts'
-import { useExecution } from './execution-plugin.ts'
 import { createGraphiql, type Demo } from './graphiql.ts'
-import { readJson, readText } from './request-body.ts'
+import { Guard } from './guard.ts'
+import { serveHttp } from './http.ts'
+import { Places } from './places.ts'
+import { toClientError } from './refusals.ts'
+import { readText } from './request-body.ts'
 import { schema } from './schema.ts'
+import { readTrustedDocuments } from './trusted-documents.ts'
 import { serveWebSocket } from './websocket.ts'
 
 export interface ServerDeps {
-  readonly config: Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins'>
+  readonly config: Pick<Config, 'environment' | 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'trustedProxies' | 'transports'>
   readonly services: Services
   readonly streams: OpenStreams
   /** Whether presses are answered now: false while starting, stopping or cut off. */
@@ -41,6 +46,10 @@ const ENDPOINT = '/graphql'
 const WEBHOOK = '/webhooks/livekit'
 /** How long open requests may take to finish when the server stops. */
 const FINISH_WITHIN_MS = 1_000
+/** Who sends slowly, or nothing, holds a connection no longer than this: 10 s for the headers, 20 s for the whole. Looked at twice a second. */
+const TIMES = { headersTimeout: 9_500, requestTimeout: 19_500, connectionsCheckingInterval: 500 }
+/** Event streams that a user may have open over HTTP, on all devices together. */
+const MOST_STREAMS = 8
 
 /** One HTTP server: GraphQL over POST, SSE and WebSocket, GraphiQL for a browser, LiveKit's reports, and two questions for who operates it. */
 export async function startServer({
@@ -53,65 +62,48 @@ export async function startServer({
   demo,
   log,
 }: ServerDeps): Promise<RunningServer> {
-  const documents = new Documents(schema)
+  const { transports } = config
+  const trusted = await readTrustedDocuments(transports.trustedDocuments, log)
+  const guard = new Guard({ schema, trusted, hidesSchema: config.environment === 'production', log })
   const execution = new Execution(log)
-  const graphiql = createGraphiql({ endpoint: ENDPOINT, demo })
   const isAllowedOrigin = originRule(config, () => (server.address() as AddressInfo).port)
-
-  const yoga = createYoga<{ req: IncomingMessage }>({
+  const shared = {
     schema,
-    graphqlEndpoint: ENDPOINT,
-    plugins: [useExecution({ documents, execution, log })],
-    context: async ({ request }) => ({
-      ...services,
-      ...(await identify(services, request.headers.get('authorization'))),
-      connectionId: request.headers.get('accept')?.includes('text/event-stream') ? newId<ConnectionId>() : null,
-    }),
-    cors: (request) => {
-      const origin = request.headers.get('origin')
-      return origin !== null && isAllowedOrigin(origin) ? { origin, methods: ['GET', 'POST'], maxAge: 600 } : false
-    },
-    // The body has been read and counted, errors are for clients already, documents are cached: nothing of it twice.
-    maxRequestBodySize: false,
-    multipart: false,
-    batching: false,
-    maskedErrors: false,
-    parserAndValidationCache: false,
-    graphiql: false,
-    landingPage: false,
-    logging: false,
-  })
+    services,
+    guard,
+    execution,
+    addresses: new AddressLimit(transports.requestsPerAddress),
+    path: ENDPOINT,
+    isAllowedOrigin,
+    isTrustedProxy: trustedProxies(config.trustedProxies),
+    log,
+  }
+  const graphiql = transports.graphiql ? createGraphiql({ endpoint: ENDPOINT, demo }) : null
+  const graphql = serveHttp({ ...shared, places: new Places(MOST_STREAMS) })
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value)
+    const address = addressOf(request)
+    const { pathname } = address
     if (pathname === '/healthz') return say(response, 200, { status: 'ok' })
     if (pathname === '/readyz')
       return (await ready()) ? say(response, 200, { status: 'ready' }) : say(response, 503, { status: 'not ready' })
-    if (pathname === '/') return response.writeHead(302, { location: ENDPOINT }).end()
+    if (pathname === '/' && graphiql) return response.writeHead(302, { location: ENDPOINT }).end()
     if (pathname === WEBHOOK && webhook) return hear(webhook, request, response)
-    if (pathname !== ENDPOINT) return refuse(response, new Refusal('NOT_FOUND'))
-    if (request.method === 'GET' && request.headers.accept?.includes('text/html')) return graphiql(request, response)
-    if (request.method === 'POST') Object.assign(request, { body: await readJson(request) })
-    response.setHeader('x-accel-buffering', 'no')
-    return yoga(request, response)
+    if (pathname !== ENDPOINT) throw new Refusal('NOT_FOUND')
+    if (graphiql && request.method === 'GET' && request.headers.accept?.includes('text/html')) return graphiql(request, response)
+    return graphql(request, response, address)
   }
 
-  const server = createServer((request, response) => {
-    answer(request, response).catch((error: unknown) => {
-      if (!(error instanceof Refusal)) log.error({ err: error }, 'a request could not be answered')
-      if (!response.headersSent) refuse(response, error instanceof Refusal ? error : new Refusal('INTERNAL_SERVER_ERROR'))
-    })
+  const server = createServer(TIMES, (request, response) => {
+    answer(request, response).catch((error: unknown) => refuse(request, response, error, log))
   })
   const webSocket = serveWebSocket(server, {
-    schema,
-    services,
+    ...shared,
     streams,
-    documents,
-    execution,
-    path: ENDPOINT,
-    isAllowedOrigin,
+    places: new Places(transports.subscriptionsPerSocket),
+    messageRate: transports.messagesPerSocket,
     patienceMs,
-    log,
   })
   server.listen(config.port, config.host)
   await once(server, 'listening').catch((cause: unknown) => {
@@ -138,13 +130,6 @@ async function close(server: Server) {
   clearTimeout(deadline)
 }
 
-/** Browsers come from our own pages or from an allowed origin; watches and phones send no origin at all. */
-function originRule({ publicUrl, allowedOrigins, host }: ServerDeps['config'], port: () => number): (origin: string) => boolean {
-  const own = new URL(publicUrl).origin
-  const names = ['localhost', '127.0.0.1', '[::1]', host]
-  return (origin) => origin === own || allowedOrigins.includes(origin) || names.some((name) => origin === `http://${name}:${port()}`)
-}
-
 async function hear(webhook: Webhook, request: IncomingMessage, response: ServerResponse) {
   if (request.method !== 'POST') return response.writeHead(405, { allow: 'POST', connection: 'close' }).end()
   const type = request.headers['content-type'] ?? ''
@@ -152,12 +137,27 @@ async function hear(webhook: Webhook, request: IncomingMessage, response: Server
   return response.writeHead(await webhook(await readText(request), request.headers.authorization)).end()
 }
 
-function say(response: ServerResponse, status: number, body: object) {
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(body))
+function say(response: ServerResponse, status: number, body: object, mediaType = 'application/json') {
+  response.writeHead(status, { 'content-type': `${mediaType}; charset=utf-8` }).end(JSON.stringify(body))
 }
 
-function refuse(response: ServerResponse, { status, message, code, retryable }: Refusal) {
+function refuse(request: IncomingMessage, response: ServerResponse, error: unknown, log: Logger) {
+  const told = toClientError(new GraphQLError('refused', { originalError: error as Error }), log)
+  if (response.headersSent) return
+  const { code, retryAfterMs } = told.extensions as { code: RefusalCode; retryAfterMs?: number }
   // What is left of a body that was not read would be taken for the next request.
   response.setHeader('connection', 'close')
-  say(response, status, { errors: [{ message, extensions: { code, retryable } }] })
+  if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1_000))
+  say(response, statusOf(code), { errors: [told] }, mediaTypeFor(request))
+}
+
+/** Both are JSON; who knows GraphQL over HTTP asks for the second. */
+const mediaTypeFor = ({ headers }: IncomingMessage) =>
+  headers.accept?.includes('application/graphql-response+json') ? 'application/graphql-response+json' : 'application/json'
+
+/** A request may name anything. */
+function addressOf({ url = '/' }: IncomingMessage): URL {
+  const address = URL.parse(url, 'http://localhost')
+  if (!address) throw new Refusal('NOT_FOUND')
+  return address
 }

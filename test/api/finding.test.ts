@@ -130,7 +130,10 @@ describe.concurrent('finding people and groups', () => {
       { id: groupId },
     ])
     expect(await new Client(neda.url).refusal(NodeDocument, { id: groupId })).toBe('UNAUTHENTICATED')
-    expect(await bensWatch.refusal(NodesDocument, { ids: Array.from({ length: 101 }, () => groupId) })).toBe('BAD_USER_INPUT')
+    const tooMany = { ids: Array.from({ length: 101 }, () => groupId) }
+    const bare = { toString: () => 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }' } as unknown as typeof NodesDocument
+    expect(await bensWatch.refusal(bare, tooMany)).toBe('BAD_USER_INPUT')
+    expect(await bensWatch.refusal(NodesDocument, tooMany), 'and their members').toBe('QUERY_TOO_COMPLEX')
     await admin.get(RemoveGroupMemberDocument, { input: { groupId, userId: ben.id } })
     expect(await seenBy(bensWatch)).toEqual([null, null, 'User', null, 'Session', null, null, null])
   })

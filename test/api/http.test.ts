@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FloorDocument, LoginDocument, SpeakerChangedDocument } from '../generated/operations.ts'
 import { Client, signIn } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { createTeam } from '../support/people.ts'
 import { type Neda, startNeda } from '../support/start-neda.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import type { TemporaryFolder } from '../support/temporary-folder.ts'
 
 describe.concurrent('what comes over the wire', () => {
   let folder: TemporaryFolder
@@ -11,7 +12,7 @@ describe.concurrent('what comes over the wire', () => {
   let admin: Client
 
   beforeAll(async () => {
-    folder = await temporaryFolder()
+    folder = await dataFolder()
     neda = await startNeda({ NEDA_DATA_DIR: folder.path, ALLOWED_ORIGINS: 'https://console.example.org' })
     admin = await signIn(neda.url, 'admin', 'push-to-talk')
   })
@@ -30,24 +31,24 @@ describe.concurrent('what comes over the wire', () => {
     ['nothing', ''],
     ['null', 'null'],
     ['a query that is no text', '{"query":1}'],
-    ['a batch', '[{"query":"{me{id}}"}]'],
+    ['a batch', '[{"query":"{me{id}}"}]', 'BATCHING_NOT_SUPPORTED'],
     ['a syntax error', '{"query":"{me{"}'],
-    ['an unknown field', '{"query":"{you{id}}"}'],
-  ])('%s is BAD_REQUEST, without a stack, a suggestion or what the parser said of it', async ([, body]) => {
+    ['an unknown field', '{"query":"{you{id}}"}', 'GRAPHQL_VALIDATION_FAILED'],
+  ])('%s is refused, without a stack, a suggestion or what the parser said of it', async ([, body, code = 'BAD_REQUEST']) => {
     const answer = await send(body ?? '')
     const { errors } = JSON.parse(answer.body)
-    expect(errors[0].extensions.code).toBe('BAD_REQUEST')
+    expect(errors[0].extensions.code).toBe(code)
     expect(answer.body).not.toMatch(/Did you mean|node_modules|position \d/)
   })
 
   test('another content type, and a body that is too large, are refused before they are read', async () => {
-    expect((await send('query=%7Bme%7Bid%7D%7D', { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(400)
-    expect((await send('{"query":"{me{id}}"}', { 'content-type': 'text/plain' })).status).toBe(400)
+    expect((await send('query=%7Bme%7Bid%7D%7D', { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(415)
+    expect((await send('{"query":"{me{id}}"}', { 'content-type': 'text/plain' })).status).toBe(415)
     const large = await send(JSON.stringify({ query: `{me{id}} #${'x'.repeat(100_000)}` }))
     expect(large.status).toBe(413)
-    expect(JSON.parse(large.body).errors[0].extensions.code).toBe('LIMIT_EXCEEDED')
+    expect(JSON.parse(large.body).errors[0].extensions.code).toBe('REQUEST_ENTITY_TOO_LARGE')
     expect(JSON.parse((await send(JSON.stringify({ query: `{${'me{id} '.repeat(1_000)}}` }))).body).errors[0].extensions.code).toBe(
-      'BAD_REQUEST',
+      'QUERY_TOO_LARGE',
     )
   })
 

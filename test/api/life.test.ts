@@ -136,7 +136,7 @@ describe('NEDA starts, stops, is killed and starts again', () => {
   })
 
   test('in production there are no demo people, and those of a former demo cannot sign in', async () => {
-    await using neda = await startNeda({ ...env, NODE_ENV: 'production' })
+    await using neda = await startNeda({ ...env, NODE_ENV: 'production', NEDA_EMBEDDED: 'allowed' })
     expect(neda.printed()).not.toContain('push-to-talk')
     await expect(signIn(neda.url, 'ben', 'push-to-talk')).rejects.toThrow('INVALID_CREDENTIALS')
   })

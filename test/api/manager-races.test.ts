@@ -19,9 +19,9 @@ import {
   UpdateUserDocument,
 } from '../generated/operations.ts'
 import type { Answer, Client } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { createGroup, createPerson, createTeam, endCode, outcomeOf, PASSWORD, startWithAdmin } from '../support/people.ts'
 import { endReasons, press, release } from '../support/talk.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const uuidOf = (globalId: string) => Buffer.from(globalId, 'base64').toString().split(':')[1]
 
@@ -44,7 +44,7 @@ describe('admins who do the same thing at once', () => {
   let printed: () => string
 
   beforeAll(async () => {
-    const folder = stack.use(await temporaryFolder())
+    const folder = stack.use(await dataFolder())
     const postgres = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: pino({ level: 'silent' }) }))
     database = new pg.Client(postgres.url)
     await database.connect()

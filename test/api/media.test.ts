@@ -5,17 +5,28 @@ import { createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { CreateGroupDocument, CreateUserDocument, JoinGroupDocument } from '../generated/operations.ts'
 import { signIn } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { press } from '../support/talk.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const log = pino({ level: 'silent' })
 const password = 'a long enough password'
 
 /** An admin's own group, with the admin as its manager. */
 async function start(env: Record<string, string>) {
-  const folder = await temporaryFolder()
+  const folder = await dataFolder()
   const people = { NEDA_BOOTSTRAP_ADMIN_USERNAME: 'root', NEDA_BOOTSTRAP_ADMIN_PASSWORD: password }
-  const app = await createApp(readConfig({ NEDA_DATA_DIR: folder.path, PORT: '0', NODE_ENV: 'production', ...people, ...env }), { log })
+  const app = await createApp(
+    readConfig({
+      NEDA_DATA_DIR: folder.path,
+      PORT: '0',
+      NODE_ENV: 'production',
+      NEDA_EMBEDDED: 'allowed',
+      ADMIN_TOTP: 'optional',
+      ...people,
+      ...env,
+    }),
+    { log },
+  )
   const admin = await signIn(app.url, 'root', password)
   const { createUser } = await admin.get(CreateUserDocument, { input: { username: 'maya', password } })
   const { createGroup } = await admin.get(CreateGroupDocument, { input: { name: 'Gate', managerId: createUser.user?.id ?? '' } })

@@ -21,9 +21,9 @@ import {
   TalkBurstsDocument,
 } from '../generated/operations.ts'
 import { type Client, signIn } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { startNeda } from '../support/start-neda.ts'
 import { tcpProxy } from '../support/tcp-proxy.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const log = pino({ level: 'silent' })
 
@@ -33,7 +33,7 @@ async function demoGroup(client: Client): Promise<string> {
 }
 
 test('talking reads nothing from the database: press, renewal, release, heartbeat, and every event that is told', async () => {
-  await using folder = await temporaryFolder()
+  await using folder = await dataFolder()
   await using app = await createApp(readConfig({ NEDA_DATA_DIR: folder.path, PORT: '0' }), { log })
   const [ben, cleo] = await Promise.all([signIn(app.url, 'ben', 'push-to-talk'), signIn(app.url, 'cleo', 'push-to-talk')])
   const groupId = await demoGroup(ben)
@@ -68,7 +68,7 @@ test('talking reads nothing from the database: press, renewal, release, heartbea
 })
 
 test('people go on talking while PostgreSQL is killed, and the record is whole afterwards', async () => {
-  await using folder = await temporaryFolder()
+  await using folder = await dataFolder()
   await using neda = await startNeda({ NEDA_DATA_DIR: folder.path })
   const ben = await signIn(neda.url, 'ben', 'push-to-talk')
   const groupId = await demoGroup(ben)
@@ -92,7 +92,7 @@ test('people go on talking while PostgreSQL is killed, and the record is whole a
 })
 
 test('who cannot be known while PostgreSQL is away is told to try again, and not to forget the tokens', async () => {
-  await using folder = await temporaryFolder()
+  await using folder = await dataFolder()
   await using postgres = await openEmbeddedPostgres({ folder: folder.path, log })
   const url = new URL(postgres.url)
   await using proxy = await tcpProxy(Number(url.port))
@@ -117,7 +117,7 @@ test('who cannot be known while PostgreSQL is away is told to try again, and not
 })
 
 test('17 an engine that fails, or does not answer, is REALTIME_UNAVAILABLE within 600 ms, and nothing is granted', async () => {
-  await using folder = await temporaryFolder()
+  await using folder = await dataFolder()
   const config = readConfig({ NEDA_DATA_DIR: folder.path, PORT: '0' })
   const away = () => Promise.reject(new Error('the backend is away'))
   const silent = () => new Promise<never>(() => undefined)

@@ -10,10 +10,10 @@ import {
   VoiceSessionsDocument,
 } from '../generated/operations.ts'
 import { Client, signIn } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { startNeda } from '../support/start-neda.ts'
 import { press, release, renew } from '../support/talk.ts'
 import { tcpProxy } from '../support/tcp-proxy.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const log = pino({ level: 'silent' })
 
@@ -30,7 +30,7 @@ async function demo(url: string) {
 }
 
 test('a database that is away for seconds stops nobody from talking, is named where it is needed, and gets the whole record afterwards', async () => {
-  await using folder = await temporaryFolder()
+  await using folder = await dataFolder()
   await using postgres = await openEmbeddedPostgres({ folder: folder.path, log })
   const database = new URL(postgres.url)
   await using proxy = await tcpProxy(Number(database.port))
@@ -69,7 +69,7 @@ test('a database that is away for seconds stops nobody from talking, is named wh
 })
 
 test('killed at any point of talking and started again, nothing is doubled, nothing stays open, tokens grow', async () => {
-  await using folder = await temporaryFolder()
+  await using folder = await dataFolder()
   const env = { NEDA_DATA_DIR: folder.path }
   const seen = new Map<string, string>()
   let last = 0n

@@ -1,9 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
+import type { Client } from '../../src/client.ts'
+import { readConfig } from '../../src/config.ts'
+import { AuditTrail } from '../../src/database/audit-trail.ts'
 import { openDatabase } from '../../src/database/client.ts'
 import { AccessTokens } from '../../src/domains/auth/access-tokens.ts'
 import { AuthService, type Viewer } from '../../src/domains/auth/auth.service.ts'
+import { type LimitSettings, Limits } from '../../src/domains/auth/limits.ts'
+import { PasswordLogin } from '../../src/domains/auth/password-login.ts'
+import { PasswordRules } from '../../src/domains/auth/password-rules.ts'
+import { RefreshTokens } from '../../src/domains/auth/refresh-tokens.ts'
 import { Rights } from '../../src/domains/auth/rights.ts'
+import { Seals } from '../../src/domains/auth/sealed.ts'
+import { SecondFactor } from '../../src/domains/auth/second-factor.ts'
+import { Sessions } from '../../src/domains/auth/sessions.ts'
 import { Standing } from '../../src/domains/auth/standing.ts'
 import { FloorService } from '../../src/domains/floor/floor.service.ts'
 import { GroupsService } from '../../src/domains/groups/groups.service.ts'
@@ -19,6 +29,8 @@ import { OpenStreams } from '../../src/realtime/open-streams.ts'
 
 export const silent: Logger = pino({ level: 'silent' })
 const PASSWORD = 'a long enough password'
+export const SECRET_KEY = 'one key for all instances of this test'
+export const CLIENT: Client = { address: '192.0.2.1', userAgent: 'a test' }
 
 /** The floor that all instances share, and that can go away. */
 export function sharedEngine() {
@@ -46,28 +58,41 @@ interface Options {
   /** False: it never looks by itself for what changed elsewhere. */
   readonly looks?: boolean
   readonly log?: Logger
+  readonly limits?: Partial<LimitSettings>
 }
 
 /** All that one instance has between the database and the engine, but no server. */
-export async function openInstance(url: string, { engine, announce = () => {}, looks = true, log = silent }: Options) {
+export async function openInstance(
+  url: string,
+  { engine, announce = () => {}, looks = true, log = silent, limits: limitsOfTest = {} }: Options,
+) {
   await using stack = new AsyncDisposableStack()
   const { db } = stack.use(openDatabase(url, silent))
   const streams = new OpenStreams()
-  const standing = new Standing({ db })
+  const standing = new Standing({ db, adminsNeedTotp: false })
   await standing.catchUp()
   stack.defer(standing.follow(() => streams.recheck()))
   const rights = new Rights({ db, log, standing, engine, announce })
   if (looks) stack.use(rights)
   else await rights[Symbol.asyncDispose]()
   const groups = new GroupsService({ standing, rights })
+  const passwordRules = new PasswordRules({ shortest: 15 })
+  const audit = stack.use(new AuditTrail({ db, log }))
+  const limits = new Limits({ settings: { ...readConfig({}).attemptLimits, ...limitsOfTest }, redis: null })
+  const accessTokens = new AccessTokens(SECRET_KEY, null)
+  const sessions = new Sessions({ db, rights, accessTokens, refreshTokens: new RefreshTokens(SECRET_KEY, null) })
+  const secondFactor = new SecondFactor({ db, limits, seals: new Seals(SECRET_KEY, null) })
+  const passwordLogin = new PasswordLogin({ db, audit, rights, sessions, secondFactor, limits, demo: false })
+  const auth = new AuthService({ db, standing, rights, accessTokens, sessions, passwordLogin, limits, passwordRules })
   const owned = stack.move()
   return {
     db,
     standing,
     rights,
     groups,
-    users: new UsersService({ rights }),
-    auth: new AuthService({ db, standing, rights, accessTokens: new AccessTokens('one key for all instances of this test'), demo: false }),
+    users: new UsersService({ rights, passwordRules }),
+    auth,
+    sessions,
     floor: new FloorService({ engine, groups, streams }),
     presence: new PresenceService({ engine, groups, streams, log }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -81,16 +106,23 @@ let people = 0
 /** Somebody who may sign in. */
 export async function createPerson({ users }: Instance, systemRole: 'ADMIN' | 'USER' = 'USER') {
   const username = `person-${++people}`
-  const { done: id } = await users.createUser({ username, displayName: null, password: PASSWORD, systemRole })
+  const { done: id } = await users.createUser(null, { username, displayName: null, password: PASSWORD, systemRole })
   if (!id) throw new Error('not created')
-  return { id, signIn: ({ auth }: Instance) => auth.login({ username, password: PASSWORD, deviceName: null }) }
+  return {
+    id,
+    signIn: ({ auth }: Instance) =>
+      auth.login({ username, password: PASSWORD, deviceName: null, totpCode: null }, { viewer: null, client: CLIENT }),
+  }
 }
+
+/** A device as it asks. */
+export const at = (viewer: Viewer) => ({ viewer, client: CLIENT })
 
 /** A group with a manager and one member, who is signed in on one device. */
 export async function createTeam(instance: Instance) {
   const [maya, ben] = await Promise.all([createPerson(instance), createPerson(instance)])
   const input = { name: 'Night watch', description: null, managerId: maya.id, memberIds: [ben.id], settings: {} }
-  const { done: groupId } = await instance.groups.createGroup(input)
+  const { done: groupId } = await instance.groups.createGroup(null, input)
   if (!groupId) throw new Error('not created')
   const { accessToken, sessionId } = await ben.signIn(instance)
   return { groupId, maya, ben, bensToken: accessToken, bensSession: sessionId, bensWatch: await instance.auth.viewer(accessToken) }

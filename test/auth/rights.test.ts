@@ -4,8 +4,20 @@ import { append } from '../../src/database/change-log.ts'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
 import { newId, type UserId } from '../../src/ids.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
-import { createPerson, createTeam, type Instance, openInstance, press, sharedEngine, silent, speaker, toldBy, until } from './instances.ts'
+import { dataFolder } from '../support/data-folder.ts'
+import {
+  at,
+  createPerson,
+  createTeam,
+  type Instance,
+  openInstance,
+  press,
+  sharedEngine,
+  silent,
+  speaker,
+  toldBy,
+  until,
+} from './instances.ts'
 
 /** Instances that share a database and a floor. What one changes is announced to one other; the third finds out by itself. */
 
@@ -19,7 +31,7 @@ let told: Instance
 let b: Instance
 
 beforeAll(async () => {
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   url = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: silent })).url
   await migrate(url, { log: silent })
   engine = stack.use(sharedEngine())
@@ -42,57 +54,57 @@ const knows = ({ bensSession }: Team, { standing }: Instance) => standing.sessio
 
 const cases: Record<string, Case> = {
   'a member is added': {
-    change: async ({ groupId }) => a.groups.addGroupMember({ groupId, userId: (await createPerson(a)).id }),
+    change: async ({ groupId }) => a.groups.addGroupMember(null, { groupId, userId: (await createPerson(a)).id }),
     reached: ({ groupId }, { standing }) => standing.group(groupId)?.members.size === 3,
   },
   'a member is removed': {
-    change: ({ groupId, ben }) => a.groups.removeGroupMember({ groupId, userId: ben.id }),
+    change: ({ groupId, ben }) => a.groups.removeGroupMember(null, { groupId, userId: ben.id }),
     reached: ({ groupId, ben }, { standing }) => standing.group(groupId)?.members.has(ben.id) === false,
   },
   'a member may only listen': {
-    change: ({ groupId, ben }) => a.groups.updateGroupMember({ groupId, userId: ben.id, canTalk: false }),
+    change: ({ groupId, ben }) => a.groups.updateGroupMember(null, { groupId, userId: ben.id, canTalk: false }),
     reached: ({ groupId, ben }, { standing }) => standing.group(groupId)?.members.get(ben.id)?.canTalk === false,
   },
   'the manager changes': {
-    change: ({ groupId, ben }) => a.groups.assignGroupManager({ groupId, userId: ben.id }),
+    change: ({ groupId, ben }) => a.groups.assignGroupManager(null, { groupId, userId: ben.id }),
     reached: ({ groupId, maya, ben }, { standing }) =>
       ['MEMBER', 'GROUP_MANAGER'].every((role, n) => standing.group(groupId)?.members.get([maya, ben][n]?.id ?? ben.id)?.role === role),
   },
   'a group gets other limits': {
-    change: ({ groupId }) => a.groups.updateGroup({ groupId, settings: { talkLimitMs: 7_000 } }),
+    change: ({ groupId }) => a.groups.updateGroup(null, { groupId, settings: { talkLimitMs: 7_000 } }),
     reached: ({ groupId }, { standing }) => standing.group(groupId)?.talkLimitMs === 7_000,
   },
   'a group is deleted': {
-    change: ({ groupId }) => a.groups.deleteGroup(groupId),
+    change: ({ groupId }) => a.groups.deleteGroup(null, groupId),
     reached: ({ groupId }, { standing }) => standing.group(groupId) === undefined,
   },
   'a device signs out': {
-    change: ({ bensWatch }) => a.auth.revokeSession(bensWatch, bensWatch.sessionId),
+    change: ({ bensWatch }) => a.auth.revokeSession(at(bensWatch), bensWatch.sessionId),
     reached: (team, there) => !knows(team, there),
   },
   'a device is signed out by another': {
-    change: async ({ ben }) => a.auth.revokeOtherSessions(await a.auth.viewer((await ben.signIn(a)).accessToken)),
+    change: async ({ ben }) => a.auth.revokeOtherSessions(at(await a.auth.viewer((await ben.signIn(a)).accessToken))),
     reached: (team, there) => !knows(team, there),
   },
   'a password is changed': {
     change: async ({ ben }) =>
-      a.auth.changePassword(await a.auth.viewer((await ben.signIn(a)).accessToken), 'a long enough password', 'another long one'),
+      a.auth.changePassword(at(await a.auth.viewer((await ben.signIn(a)).accessToken)), 'a long enough password', 'another long password'),
     reached: (team, there) => !knows(team, there),
   },
   'a password is replaced': {
-    change: ({ ben }) => a.users.resetUserPassword(ben.id, 'another long one'),
+    change: ({ ben }) => a.users.resetUserPassword(null, ben.id, 'another long password'),
     reached: (team, there) => !knows(team, there),
   },
   'a user is disabled': {
-    change: ({ ben }) => a.users.disableUser(ben.id),
+    change: ({ ben }) => a.users.disableUser(null, ben.id),
     reached: (team, there) => !knows(team, there) && there.standing.user(team.ben.id) === undefined,
   },
   'a user is deleted': {
-    change: ({ ben }) => a.users.deleteUser(ben.id),
+    change: ({ ben }) => a.users.deleteUser(null, ben.id),
     reached: (team, there) => !knows(team, there) && there.standing.group(team.groupId)?.members.has(team.ben.id) === false,
   },
   'a user becomes an admin': {
-    change: ({ ben }) => a.users.updateUser({ userId: ben.id, systemRole: 'ADMIN' }),
+    change: ({ ben }) => a.users.updateUser(null, { userId: ben.id, systemRole: 'ADMIN' }),
     reached: ({ ben }, { standing }) => standing.user(ben.id)?.systemRole === 'ADMIN',
   },
 }
@@ -128,10 +140,10 @@ const inTime = <T>(promise: Promise<T>, ms = WITHIN) =>
 
 describe.concurrent('at an instance that hears no announcement', () => {
   test.each([
-    ['ACCESS_REVOKED', 'removed', ({ groupId, ben }: Team) => a.groups.removeGroupMember({ groupId, userId: ben.id })],
-    ['SESSION_REVOKED', 'signed out', ({ bensWatch }: Team) => a.auth.revokeSession(bensWatch, bensWatch.sessionId)],
-    ['SESSION_REVOKED', 'disabled', ({ ben }: Team) => a.users.disableUser(ben.id)],
-    ['SESSION_REVOKED', 'deleted', ({ ben }: Team) => a.users.deleteUser(ben.id)],
+    ['ACCESS_REVOKED', 'removed', ({ groupId, ben }: Team) => a.groups.removeGroupMember(null, { groupId, userId: ben.id })],
+    ['SESSION_REVOKED', 'signed out', ({ bensWatch }: Team) => a.auth.revokeSession(at(bensWatch), bensWatch.sessionId)],
+    ['SESSION_REVOKED', 'disabled', ({ ben }: Team) => a.users.disableUser(null, ben.id)],
+    ['SESSION_REVOKED', 'deleted', ({ ben }: Team) => a.users.deleteUser(null, ben.id)],
   ] as const)('%s ends all streams within a second of being %s, and the burst', async (code, _, change) => {
     const team = await createTeam(a)
     const open = await openAtB(team)
@@ -143,7 +155,7 @@ describe.concurrent('at an instance that hears no announcement', () => {
   test('a deleted group says so to who watches, and everybody hears what ended by it', async () => {
     const team = await createTeam(a)
     const open = await openAtB(team)
-    await a.groups.deleteGroup(team.groupId)
+    await a.groups.deleteGroup(null, team.groupId)
     const [floor, presence, messages] = await inTime(open.all)
     expect(floor).toEqual(['SNAPSHOT', 'CLOSED', 'GROUP_CLOSED'])
     expect(presence).toEqual(['SNAPSHOT', 'LEFT', 'GROUP_CLOSED'])
@@ -155,7 +167,7 @@ describe.concurrent('at an instance that hears no announcement', () => {
     const [ada] = await Promise.all([createPerson(a, 'ADMIN'), createPerson(a, 'ADMIN')])
     const desk = await b.auth.viewer((await ada.signIn(a)).accessToken)
     const watched = toldBy(await b.floor.watch(desk, groupId, undefined))
-    expect((await a.users.updateUser({ userId: ada.id, systemRole: 'USER' })).userErrors).toEqual([])
+    expect((await a.users.updateUser(null, { userId: ada.id, systemRole: 'USER' })).userErrors).toEqual([])
     expect((await inTime(watched)).at(-1)).toBe('ACCESS_REVOKED')
   })
 
@@ -165,7 +177,7 @@ describe.concurrent('at an instance that hears no announcement', () => {
     const mayasWatch = await b.auth.viewer((await maya.signIn(a)).accessToken)
     const mute = (viewer: typeof bensWatch) => b.floor.muteMember(viewer, groupId, ben.id, 1_000)
     expect((await mute(mayasWatch)).done).toBe(ben.id)
-    await a.groups.assignGroupManager({ groupId, userId: ben.id })
+    await a.groups.assignGroupManager(null, { groupId, userId: ben.id })
     expect((await mute(bensWatch)).done).toBe(ben.id)
     await until(async () => (await codeOf(mute(mayasWatch))) === 'FORBIDDEN')
   })
@@ -206,7 +218,7 @@ describe.concurrent('an instance that dies, or does not know yet', () => {
     const bensWatch = await b.auth.viewer(bensToken)
     await engine.engine.closeGroup(groupId)
     const floor = toldBy(await b.floor.watch(bensWatch, groupId, undefined))
-    await a.groups.deleteGroup(groupId)
+    await a.groups.deleteGroup(null, groupId)
     expect(await inTime(floor, 7_000)).toEqual(['SNAPSHOT', 'GROUP_CLOSED'])
   })
 
@@ -219,7 +231,7 @@ describe.concurrent('an instance that dies, or does not know yet', () => {
     await using dead = await openInstance(place, { ...own, looks: false })
     const { groupId, ben, bensWatch } = await createTeam(dead)
     await dead.presence.joinGroup(bensWatch, null, groupId)
-    await dead.groups.removeGroupMember({ groupId, userId: ben.id })
+    await dead.groups.removeGroupMember(null, { groupId, userId: ben.id })
     const everyone = async () => (await own.engine.presenceLog.read(groupId)).snapshot.everyone.length
     expect(await everyone()).toBe(1)
     await using _late = await openInstance(place, own)
@@ -229,7 +241,7 @@ describe.concurrent('an instance that dies, or does not know yet', () => {
   test('whom it admitted because it did not know yet is out within a second', async () => {
     const team = await createTeam(a)
     await b.auth.viewer(team.bensToken)
-    await a.groups.removeGroupMember({ groupId: team.groupId, userId: team.ben.id })
+    await a.groups.removeGroupMember(null, { groupId: team.groupId, userId: team.ben.id })
     // Taken from the floor by now, but the other has not looked yet, unless its turn came just then.
     const admitted = await codeOf(press(b, team.bensWatch, team.groupId))
     expect(await speaker(a, team.groupId)).toBe(admitted === 'NOT_FOUND' ? null : team.ben.id)
@@ -239,7 +251,7 @@ describe.concurrent('an instance that dies, or does not know yet', () => {
 
   test('whom it admitted and died before it knew is out when it is done once more', async () => {
     const team = await createTeam(a)
-    await a.groups.removeGroupMember({ groupId: team.groupId, userId: team.ben.id })
+    await a.groups.removeGroupMember(null, { groupId: team.groupId, userId: team.ben.id })
     await sleep(WITHIN)
     await engine.engine.joinGroup({ person: team.bensWatch, sessionId: team.bensSession, connectionId: null, groupId: team.groupId })
     expect(await present(team)).toBe(1)
@@ -270,9 +282,9 @@ describe('an engine that does not answer', () => {
   })
 
   test.each([
-    ['removed', ({ groupId, ben }: Team) => c.groups.removeGroupMember({ groupId, userId: ben.id })],
-    ['only to listen', ({ groupId, ben }: Team) => c.groups.updateGroupMember({ groupId, userId: ben.id, canTalk: false })],
-    ['signed out', ({ bensWatch }: Team) => c.auth.revokeSession(bensWatch, bensWatch.sessionId)],
+    ['removed', ({ groupId, ben }: Team) => c.groups.removeGroupMember(null, { groupId, userId: ben.id })],
+    ['only to listen', ({ groupId, ben }: Team) => c.groups.updateGroupMember(null, { groupId, userId: ben.id, canTalk: false })],
+    ['signed out', ({ bensWatch }: Team) => c.auth.revokeSession(at(bensWatch), bensWatch.sessionId)],
   ] as const)('who is %s is so at once; the burst ends when the engine is back', async (_, change) => {
     const team = await createTeam(c)
     expect((await press(c, team.bensWatch, team.groupId)).outcome).toBe('GRANTED')
@@ -288,7 +300,7 @@ describe('an engine that does not answer', () => {
     const team = await createTeam(c)
     const floor = toldBy(await c.floor.watch(team.bensWatch, team.groupId, undefined))
     own.goAway()
-    expect((await c.groups.deleteGroup(team.groupId)).done).toBe(team.groupId)
+    expect((await c.groups.deleteGroup(null, team.groupId)).done).toBe(team.groupId)
     expect(await codeOf(c.floor.floor(team.bensWatch, team.groupId))).toBe('NOT_FOUND')
     await sleep(600)
     own.comeBack()
@@ -300,7 +312,7 @@ describe('an engine that does not answer', () => {
     await press(c, team.bensWatch, team.groupId)
     own.hang()
     const began = performance.now()
-    await c.groups.removeGroupMember({ groupId: team.groupId, userId: team.ben.id })
+    await c.groups.removeGroupMember(null, { groupId: team.groupId, userId: team.ben.id })
     const waited = performance.now() - began
     expect([waited > 400, waited < 1_500]).toEqual([true, true])
     own.comeBack()

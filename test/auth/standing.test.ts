@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
 import { type GroupId, newId, type SessionId } from '../../src/ids.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
-import { createPerson, createTeam, type Instance, openInstance, press, sharedEngine, silent, speaker } from './instances.ts'
+import { CLIENT, createPerson, createTeam, type Instance, openInstance, press, sharedEngine, silent, speaker } from './instances.ts'
 
 const stack = new AsyncDisposableStack()
 let url: string
@@ -17,7 +17,7 @@ let a: Instance
 let deaf: Instance
 
 beforeAll(async () => {
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   url = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: silent })).url
   await migrate(url, { log: silent })
   engine = stack.use(sharedEngine())
@@ -54,7 +54,7 @@ describe('what was changed at one instance a moment ago counts at another', () =
     await a.db.session.update({ where: { id: sessionId }, data: { expiresAt: new Date(Date.now() + 1_500) } })
     await using late = await openInstance(url, { ...engine, looks: false })
     await late.auth.viewer(accessToken)
-    await a.auth.refreshSession(refreshToken)
+    await a.auth.refreshSession(refreshToken, CLIENT)
     await expect.poll(() => late.standing.sessionUser(sessionId), { timeout: 2_000 }).toBeUndefined()
     expect(await late.auth.viewer(accessToken)).toMatchObject({ sessionId })
   })
@@ -64,15 +64,15 @@ describe('what was changed at one instance a moment ago counts at another', () =
     const cleo = await createPerson(a)
     const cleosWatch = await deaf.auth.viewer((await cleo.signIn(a)).accessToken)
     expect(await codeOf(deaf.presence.joinGroup(cleosWatch, null, groupId))).toBe('NOT_FOUND')
-    await a.groups.addGroupMember({ groupId, userId: cleo.id })
+    await a.groups.addGroupMember(null, { groupId, userId: cleo.id })
     await deaf.presence.joinGroup(cleosWatch, null, groupId)
     const { burst } = await press(deaf, cleosWatch, groupId)
     expect(await codeOf(deaf.floor.revokeTalk(cleosWatch, groupId, newId()))).toBe('FORBIDDEN')
-    await a.groups.assignGroupManager({ groupId, userId: cleo.id })
+    await a.groups.assignGroupManager(null, { groupId, userId: cleo.id })
     const dan = await createPerson(a)
-    await a.groups.addGroupMember({ groupId, userId: dan.id })
+    await a.groups.addGroupMember(null, { groupId, userId: dan.id })
     expect((await deaf.floor.muteMember(cleosWatch, groupId, dan.id, 1_000)).done).toBe(dan.id)
-    await a.groups.assignGroupManager({ groupId, userId: ben.id })
+    await a.groups.assignGroupManager(null, { groupId, userId: ben.id })
     expect((await deaf.floor.revokeTalk(bensWatch, groupId, burst?.id ?? newId())).revoked).toBe(true)
   })
 
@@ -81,10 +81,10 @@ describe('what was changed at one instance a moment ago counts at another', () =
     const ada = await createPerson(a)
     const desk = await deaf.auth.viewer((await ada.signIn(a)).accessToken)
     expect(await codeOf(deaf.floor.floor(desk, groupId))).toBe('NOT_FOUND')
-    await a.users.updateUser({ userId: ada.id, systemRole: 'ADMIN' })
+    await a.users.updateUser(null, { userId: ada.id, systemRole: 'ADMIN' })
     expect((await deaf.floor.floor(desk, groupId)).state).toBe('IDLE')
     expect(await codeOf(deaf.presence.joinGroup(desk, null, groupId))).toBe('FORBIDDEN')
-    await a.groups.addGroupMember({ groupId, userId: ada.id })
+    await a.groups.addGroupMember(null, { groupId, userId: ada.id })
     await deaf.presence.joinGroup(desk, null, groupId)
   })
 })
@@ -92,7 +92,7 @@ describe('what was changed at one instance a moment ago counts at another', () =
 test('what could not be read is read the next time', async () => {
   const { groupId } = await createTeam(a)
   await deaf.standing.catchUp()
-  await a.groups.updateGroup({ groupId, settings: { talkLimitMs: 7_000 } })
+  await a.groups.updateGroup(null, { groupId, settings: { talkLimitMs: 7_000 } })
   const spy = vi.spyOn(deaf.db.group, 'findMany').mockRejectedValueOnce(new Error('away'))
   await expect(deaf.standing.catchUp()).rejects.toThrow('away')
   spy.mockRestore()
@@ -175,7 +175,7 @@ describe('an instance that cannot reach the database', () => {
       expect(await codeOf(cut.auth.viewer(accessToken))).toBe('SERVICE_UNAVAILABLE')
       expect(await codeOf(cut.floor.floor(viewer, newId<GroupId>()))).toBe('NOT_FOUND')
       expect(performance.now() - began).toBeLessThan(6_000)
-      await a.groups.removeGroupMember({ groupId, userId: ben.id })
+      await a.groups.removeGroupMember(null, { groupId, userId: ben.id })
       expect((await press(cut, viewer, groupId)).outcome, 'it does not know').toBe('GRANTED')
       await sleep(LONGER_THAN_A_TURN_MS)
       proxy.mend()
@@ -207,7 +207,7 @@ describe('an instance that cannot reach the database', () => {
     }) as unknown as typeof db.$queryRaw)
     const viewer = await late.auth.viewer(bensToken)
     isAway = true
-    await a.groups.removeGroupMember({ groupId, userId: ben.id })
+    await a.groups.removeGroupMember(null, { groupId, userId: ben.id })
     await a.db.change.deleteMany()
     expect((await press(late, viewer, groupId)).outcome).toBe('GRANTED')
     clock = 31 * 60_000

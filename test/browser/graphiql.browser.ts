@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Browser, BrowserContext } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DEMO_PASSWORD } from '../../src/domains/auth/auth.service.ts'
+import { DEMO_PASSWORD } from '../../src/domains/auth/password-login.ts'
 import { signIn } from '../support/client.ts'
 import { type Neda, startNeda } from '../support/start-neda.ts'
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
@@ -224,7 +224,11 @@ describe('the page', () => {
   })
 
   test('knows no password outside of the demo', async () => {
-    await using production = await startNeda({ NEDA_DATA_DIR: join(folder.path, 'production'), NODE_ENV: 'production' })
+    await using production = await startNeda({
+      NEDA_DATA_DIR: join(folder.path, 'production'),
+      NODE_ENV: 'production',
+      NEDA_EMBEDDED: 'allowed',
+    })
     await using context = await visitor()
     expect(await (await get()).text()).toContain(DEMO_PASSWORD)
     expect(await (await fetch(`${production.url}/graphql`, { headers: { accept: 'text/html' } })).text()).not.toContain(DEMO_PASSWORD)

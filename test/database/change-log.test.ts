@@ -7,7 +7,7 @@ import { openDatabase } from '../../src/database/client.ts'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
 import { type GroupId, newId, type SessionId, type UserId } from '../../src/ids.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
+import { dataFolder } from '../support/data-folder.ts'
 
 const log = pino({ level: 'silent' })
 const stack = new AsyncDisposableStack()
@@ -15,7 +15,7 @@ let db: ReturnType<typeof openDatabase>['db']
 let url: string
 
 beforeAll(async () => {
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   url = stack.use(await openEmbeddedPostgres({ folder: folder.path, log })).url
   await migrate(url, { log })
   ;({ db } = stack.use(openDatabase(url, log)))

@@ -7,7 +7,8 @@ import { openDatabase } from '../../src/database/client.ts'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
 import { createLogger } from '../../src/logger.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import { dataFolder } from '../support/data-folder.ts'
+import type { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const log = createLogger({ environment: 'test' })
 let data: TemporaryFolder
@@ -15,7 +16,7 @@ let postgres: EmbeddedPostgres
 let client: pg.Client
 
 beforeAll(async () => {
-  data = await temporaryFolder()
+  data = await dataFolder()
   postgres = await openEmbeddedPostgres({ folder: data.path, log })
   await migrate(postgres.url, { log })
   client = new pg.Client(postgres.url)
@@ -108,7 +109,7 @@ test('emergency is no standing priority', async () => {
 
 test('a burst that has ended says why, and does not end before it starts', async () => {
   const [groupId, userId] = [await insert('Group', group()), await insert('User', user('sara'))]
-  const sessionId = await insert('Session', { userId, deviceName: 'watch', refreshTokenHash: 'x', expiresAt: later })
+  const sessionId = await insert('Session', { userId, deviceName: 'watch', refreshSalt: 'x', expiresAt: later })
   const voiceSessionId = await insert('GroupVoiceSession', { groupId, startedAt: now })
   const place = { groupId, userId, sessionId, voiceSessionId, priority: 'NORMAL' }
   const burst = { ...place, fencingToken: 1, startedAt: now, expiresAt: later }

@@ -10,7 +10,8 @@ import { hashPassword } from '../../src/domains/auth/passwords.ts'
 import { newId } from '../../src/ids.ts'
 import { TypedDocumentString } from '../generated/operations.ts'
 import { type Client, signIn } from '../support/client.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import { dataFolder } from '../support/data-folder.ts'
+import type { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** A page of whatever length costs the same few statements. */
 
@@ -27,7 +28,7 @@ let app: App
 let admin: Client
 
 beforeAll(async () => {
-  folder = await temporaryFolder()
+  folder = await dataFolder()
   postgres = await openEmbeddedPostgres({ folder: folder.path, log })
   await migrate(postgres.url, { log })
   await fill(postgres.url)
@@ -57,7 +58,7 @@ async function fill(url: string): Promise<void> {
   await db.groupMember.createMany({ data: members })
   const sessions = (people[0] ?? []).map((user) => ({ id: newId(), userId: user.id }))
   const device = { deviceName: 'Watch', expiresAt: new Date() }
-  await db.session.createMany({ data: sessions.map((session) => ({ ...session, ...device, refreshTokenHash: session.id })) })
+  await db.session.createMany({ data: sessions.map((session) => ({ ...session, ...device, refreshSalt: session.id })) })
   await fillRecord(db, groups[0]?.id ?? '', sessions)
 }
 

@@ -9,7 +9,8 @@ import { readConfig } from '../../src/config.ts'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { CreateGroupDocument, CreateUserDocument, type SystemRole, TypedDocumentString } from '../generated/operations.ts'
 import { type Client, signIn } from '../support/client.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import { dataFolder } from '../support/data-folder.ts'
+import type { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** Search as the API offers it, among the 2000 users and 200 groups of `npm run seed`. */
 
@@ -24,7 +25,7 @@ let app: App
 let admin: Client
 
 beforeAll(async () => {
-  folder = await temporaryFolder()
+  folder = await dataFolder()
   postgres = await openEmbeddedPostgres({ folder: folder.path, log })
   const env = { PATH: process.env.PATH, NEDA_DATA_DIR: folder.path, DATABASE_URL: postgres.url }
   const args = ['scripts/seed.ts', '--users', '2000', '--groups', '200']

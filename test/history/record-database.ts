@@ -4,7 +4,7 @@ import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
 import { type BurstId, type GroupId, newId, type SessionId, type UserId, type VoiceSessionId } from '../../src/ids.ts'
 import type { Burst, Person, RecordEntry, TalkBurstEndReason, VoiceSession } from '../../src/realtime/events.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
+import { dataFolder } from '../support/data-folder.ts'
 
 export const silent = pino({ level: 'silent' })
 export const START = 1_700_000_000_000
@@ -27,7 +27,7 @@ export interface RecordDatabase extends AsyncDisposable {
 
 export async function openRecordDatabase(): Promise<RecordDatabase> {
   await using stack = new AsyncDisposableStack()
-  const folder = stack.use(await temporaryFolder())
+  const folder = stack.use(await dataFolder())
   const { url } = stack.use(await openEmbeddedPostgres({ folder: folder.path, log: silent }))
   await migrate(url, { log: silent })
   const { db, answers } = stack.use(openDatabase(url, silent))
@@ -35,7 +35,7 @@ export async function openRecordDatabase(): Promise<RecordDatabase> {
   const sessionId = newId<SessionId>()
   await db.user.create({ data: { ...speaker, passwordHash: 'none' } })
   await db.session.create({
-    data: { id: sessionId, userId: speaker.id, deviceName: 'watch', refreshTokenHash: 'none', expiresAt: new Date() },
+    data: { id: sessionId, userId: speaker.id, deviceName: 'watch', refreshSalt: 'none', expiresAt: new Date() },
   })
   const newGroup = async () => {
     const group = { id: newId<GroupId>(), name: 'Night watch' }

@@ -9,7 +9,7 @@ const OTHER_SECRET = 'another secret of at least thirty-two letters'
 
 /** What is reported is verified, and a reason to look; never more than that. */
 export function webhookScenes(scene: Scene) {
-  scene('a report that is not signed with our key is refused with 401, and nothing follows from it', async (stage) => {
+  scene('A51 a report that is not signed with our key is refused with 401, and nothing follows from it', async (stage) => {
     const { room, ben, maya, cleo } = await stage.team()
     const body = reportOf({ event: 'participant_left', room, identity: ben.identity, sid: ben.device.sid })
     const signed = await signature(body, stage.world)
@@ -30,7 +30,7 @@ export function webhookScenes(scene: Scene) {
     await stage.untilPresent(room, [maya, ben, cleo])
   })
 
-  scene('what is signed and makes no sense is answered, and not asked for again', async (stage) => {
+  scene('A51 what is signed and makes no sense is answered, and not asked for again', async (stage) => {
     for (const body of ['', 'garbage', '[]', '"a text"', '{"event":', 'null']) {
       const status = await post(stage, body)
       expect([200, 400, 401], `${body}: ${status}`).toContain(status)
@@ -38,6 +38,8 @@ export function webhookScenes(scene: Scene) {
     for (const body of ['{}', '{"event":"participant_joined"}', '{"event":"something_new","id":"EV_1","room":{"name":"x"},"more":{"a":1}}'])
       expect(await post(stage, body)).toBe(200)
     expect(await post(stage, reportOf({ event: 'egress_ended', room: 'no room' }))).toBe(200)
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', ''])
+      expect(await post(stage, reportOf({ event: 'room_started', room: 'x' }), undefined, type), type).toBe(415)
     expect(await post(stage, 'x'.repeat(5_000_000), await signature('', stage.world))).toBe(413)
     expect([404, 405]).toContain((await fetch(`${stage.url}/webhooks/livekit`)).status)
   })
@@ -70,7 +72,7 @@ export function webhookScenes(scene: Scene) {
     expect(await stage.world.rooms()).not.toContain(room)
   })
 
-  scene('a report that comes twice is followed once', async (stage) => {
+  scene('A51 a report that comes twice is followed once', async (stage) => {
     const { room, ben } = await stage.team()
     const body = reportOf({ event: 'track_published', room, identity: ben.identity, sid: ben.device.sid })
     expect(await post(stage, body)).toBe(200)

@@ -5,9 +5,9 @@ import { readConfig } from '../../src/config.ts'
 import { freePort } from '../../src/database/embedded/server.ts'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { Client, signIn } from '../support/client.ts'
+import { dataFolder } from '../support/data-folder.ts'
 import { createPerson, PASSWORD } from '../support/people.ts'
 import { startRedis } from '../support/redis-server.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
 
 export interface HouseOptions {
   /** So many NEDA share one Redis and one PostgreSQL; one has both in itself. */
@@ -21,6 +21,10 @@ type Env = Readonly<Record<string, string>>
 const ADMIN = { username: 'root', password: PASSWORD }
 const WHO_AND_HOW: Env = {
   NODE_ENV: 'production',
+  NEDA_EMBEDDED: 'allowed',
+  ADMIN_TOTP: 'optional',
+  // Everything comes from one address.
+  REQUESTS_PER_ADDRESS: '10000',
   NEDA_BOOTSTRAP_ADMIN_USERNAME: ADMIN.username,
   NEDA_BOOTSTRAP_ADMIN_PASSWORD: ADMIN.password,
   SECRET_KEY: 'the same at every instance of this house',
@@ -47,7 +51,7 @@ export class House implements AsyncDisposable {
   /** Nobody is in it before it is started. */
   static async build({ instances = 1, env = {} }: HouseOptions): Promise<House> {
     await using behind = new AsyncDisposableStack()
-    const folder = behind.use(await temporaryFolder())
+    const folder = behind.use(await dataFolder())
     const ports = await Promise.all(Array.from({ length: instances }, freePort))
     const data = { NEDA_DATA_DIR: join(folder.path, 'data') }
     const shared = instances > 1 ? await share(data.NEDA_DATA_DIR, behind) : {}

@@ -28,8 +28,13 @@ export function reportOf({ event, room, identity, sid = `PA_${newId()}`, id = `E
 }
 
 /** Posts a body as LiveKit does; without an authorization, with the right one. Answers the status. */
-export async function post({ url, world }: MediaStage, body: string, authorization?: string | null): Promise<number> {
+export async function post(
+  { url, world }: MediaStage,
+  body: string,
+  authorization?: string | null,
+  contentType = 'application/webhook+json',
+): Promise<number> {
   const signed = authorization === undefined ? await signature(body, world) : authorization
-  const headers = { 'content-type': 'application/webhook+json', ...(signed === null ? {} : { authorization: signed }) }
+  const headers = { 'content-type': contentType, ...(signed === null ? {} : { authorization: signed }) }
   return (await fetch(`${url}/webhooks/livekit`, { method: 'POST', body, headers })).status
 }

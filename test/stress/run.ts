@@ -34,7 +34,7 @@ const report = new Report(`${chosen.length} scenarios on two instances`, options
  * that the others need not wait for them; Redis, PostgreSQL and the people are everybody's.
  */
 async function main(): Promise<number> {
-  const env = { NODE_ENV: 'production', PRESS_RATE: String(PRESS_RATE) }
+  const env = { NODE_ENV: 'production', NEDA_EMBEDDED: 'allowed', ADMIN_TOTP: 'optional', PRESS_RATE: String(PRESS_RATE) }
   await using cluster = await openCluster({ names: ['A', 'B', 'C', 'D'], appendOnly: true, env })
   const pids = cluster.instances.map(({ pid }) => pid)
   machine.follow(pids, cluster.redis.pid)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { freePort } from '../../src/database/embedded/server.ts'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { type Client, signIn } from './client.ts'
+import { fill } from './data-folder.ts'
 import { type RedisOptions, type RedisServer, startRedis } from './redis-server.ts'
 import { type NedaProcess, startNedaProcess } from './start-neda.ts'
 import { type TcpProxy, tcpProxy } from './tcp-proxy.ts'
@@ -50,6 +51,7 @@ export async function openCluster({ names, env = {}, ...redisOptions }: ClusterO
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(await quickFolder(), 'neda-cluster-'))
   stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  await fill(folder)
   const [postgres, redis] = await Promise.all([
     openEmbeddedPostgres({ folder, log: silent }),
     startRedis({ ...redisOptions, parent: folder }),
@@ -61,6 +63,8 @@ export async function openCluster({ names, env = {}, ...redisOptions }: ClusterO
     SECRET_KEY: 'the same at every instance of this cluster',
     NEDA_BOOTSTRAP_ADMIN_USERNAME: ADMIN.username,
     NEDA_BOOTSTRAP_ADMIN_PASSWORD: ADMIN.password,
+    // Tests press faster than people.
+    MESSAGES_PER_SOCKET: '1000000',
     ...env,
   }
   const instances = await Promise.all(names.map((name) => createInstance(name, shared, postgres, redis)))

@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import { AddGroupMemberDocument, CreateGroupDocument, CreateUserDocument, type SystemRole } from '../generated/operations.ts'
 import { type Answer, type Client, type Subscription, signIn } from './client.ts'
-import { startNeda } from './start-neda.ts'
-import { temporaryFolder } from './temporary-folder.ts'
+import { dataFolder } from './data-folder.ts'
+import { startNedaProcess } from './start-neda.ts'
 
 export const PASSWORD = 'a long enough password'
 let people = 0
@@ -17,8 +17,8 @@ export interface Person {
 
 /** A NEDA of its own, with an admin signed in. */
 export async function startWithAdmin(env: Record<string, string> = {}) {
-  const folder = await temporaryFolder()
-  const neda = await startNeda({
+  const folder = await dataFolder()
+  const neda = await startNedaProcess({
     NEDA_DATA_DIR: folder.path,
     NEDA_BOOTSTRAP_ADMIN_USERNAME: 'root',
     NEDA_BOOTSTRAP_ADMIN_PASSWORD: PASSWORD,
@@ -29,7 +29,7 @@ export async function startWithAdmin(env: Record<string, string> = {}) {
     printed: neda.printed,
     admin: await signIn(neda.url, 'root', PASSWORD),
     async [Symbol.asyncDispose]() {
-      await neda[Symbol.asyncDispose]()
+      await neda.end('SIGTERM')
       await folder[Symbol.asyncDispose]()
     },
   }

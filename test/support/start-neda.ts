@@ -74,9 +74,10 @@ interface Started {
 
 function spawnNeda(env: Record<string, string>, command = 'npm', args = ['start', '--silent'], detached = true): Started {
   // Only what is given here decides: nothing of the environment in which the tests run.
-  const { PATH = '', HOME = '', TMPDIR } = process.env
-  const surroundings = { PATH, HOME, ...(TMPDIR ? { TMPDIR } : {}) }
-  const child = spawn(command, args, { cwd: ROOT, detached, env: { ...surroundings, PORT: '0', ...env } })
+  const { PATH = '', HOME = '', TMPDIR, NODE_COMPILE_CACHE } = process.env
+  const surroundings = { PATH, HOME, ...(TMPDIR ? { TMPDIR } : {}), ...(NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE } : {}) }
+  // All that tests ask for comes from one address. What the limit of an address is about sets its own.
+  const child = spawn(command, args, { cwd: ROOT, detached, env: { ...surroundings, PORT: '0', REQUESTS_PER_ADDRESS: '1000000', ...env } })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()))
   return { process: child, printed: () => text }

@@ -1,16 +1,20 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { append } from '../../database/change-log.ts'
+import type { Client } from '../../client.ts'
+import { note } from '../../database/audit-log.ts'
 import type { Database } from '../../database/client.ts'
-import { badInput, Refusal } from '../../errors.ts'
-import { newId, type SessionId, type UserId } from '../../ids.ts'
-import { name } from '../../input.ts'
+import { Refusal } from '../../errors.ts'
+import type { SessionId, UserId } from '../../ids.ts'
 import type { Asker } from '../../realtime/engine.ts'
 import { type Outcome, refused } from '../outcome.ts'
-import type { AccessTokens } from './access-tokens.ts'
+import type { AccessTokens, VerifiedToken } from './access-tokens.ts'
+import { actorOf } from './actor.ts'
 import type { UserStanding } from './facts.ts'
-import { hashPassword, LONGEST_PASSWORD, verifyPassword, weakness } from './passwords.ts'
+import { type Counted, guess, type Limits } from './limits.ts'
+import type { Caller, LoginInput, PasswordLogin } from './password-login.ts'
+import { isTooLong, type PasswordRules } from './password-rules.ts'
+import { hashPassword, verifyPassword } from './passwords.ts'
 import type { Rights } from './rights.ts'
-import { endSessions } from './sign-out.ts'
+import type { Sessions, SignIn } from './sessions.ts'
+import { type Ended, endSessions } from './sign-out.ts'
 import type { Standing } from './standing.ts'
 
 /** A device that proved who it is. */
@@ -18,28 +22,24 @@ export interface Viewer extends UserStanding {
   readonly sessionId: SessionId
 }
 
-export interface SignIn {
-  readonly accessToken: string
-  readonly accessTokenExpiresAt: Date
-  readonly refreshToken: string
-  readonly sessionId: SessionId
-  readonly userId: UserId
+/** A signed-in device, and from where it asks. */
+export interface SignedIn {
+  readonly viewer: Viewer
+  readonly client: Client
 }
-
-/** The password of the demo people, who exist only where nobody but this machine can reach them. */
-export const DEMO_PASSWORD = 'push-to-talk'
-
-const SESSION_LIFETIME_MS = 30 * 24 * 60 * 60_000
 
 export interface AuthDeps {
   readonly db: Database
   readonly standing: Standing
   readonly rights: Rights
   readonly accessTokens: AccessTokens
-  /** Whether the demo password opens anything here. */
-  readonly demo: boolean
+  readonly sessions: Sessions
+  readonly passwordLogin: PasswordLogin
+  readonly limits: Limits
+  readonly passwordRules: PasswordRules
 }
 
+/** Who asks, and what people do to their own sessions and passwords. */
 export class AuthService {
   readonly #deps: AuthDeps
 
@@ -48,21 +48,18 @@ export class AuthService {
   }
 
   /** Signs a device in. Unknown, wrong and disabled answer the same, after the same work. */
-  async login(input: { username: string; password: string; deviceName: string | null }): Promise<SignIn> {
-    const deviceName = name(input.deviceName ?? 'Unnamed device', ['input', 'deviceName'])
-    const username = name(input.username, ['input', 'username'])
-    if (input.password.length > LONGEST_PASSWORD)
-      throw badInput(['input', 'password'], `A password has at most ${LONGEST_PASSWORD} characters.`)
-    const user = await this.#userNamed(username)
-    const right = await verifyPassword(input.password, user?.passwordHash ?? null)
-    const demoWhereThereIsNone = input.password === DEMO_PASSWORD && !this.#deps.demo
-    if (!user || !right || user.disabledAt || demoWhereThereIsNone) throw new Refusal('INVALID_CREDENTIALS')
-    return this.#openSession(user.id as UserId, user.passwordHash, deviceName)
+  login(input: LoginInput, caller: Caller): Promise<SignIn> {
+    return this.#deps.passwordLogin.login(input, caller)
+  }
+
+  /** What a valid access token says; UNAUTHENTICATED for any other. Whether its session stands is not asked. */
+  verify(accessToken: string): Promise<VerifiedToken> {
+    return this.#deps.accessTokens.verify(accessToken)
   }
 
   /** Who holds this access token, as things stand now. Throws UNAUTHENTICATED, or SESSION_REVOKED for a device that was signed out. */
   async viewer(accessToken: string): Promise<Viewer> {
-    const { sessionId } = await this.#deps.accessTokens.verify(accessToken)
+    const { sessionId } = await this.verify(accessToken)
     return this.viewerOfSession(sessionId)
   }
 
@@ -89,91 +86,59 @@ export class AuthService {
   }
 
   /** Gives the next pair of tokens for a refresh token, which is used up by that. */
-  async refreshSession(refreshToken: string): Promise<SignIn> {
-    const next = newRefreshToken()
-    const used = {
-      refreshTokenHash: hashOf(refreshToken),
-      revokedAt: null,
-      expiresAt: { gt: new Date() },
-      user: { disabledAt: null, deletedAt: null },
-    }
-    const { userId, sessionId } = await this.#deps.rights.change(async (tx) => {
-      const [session] = await tx.session.updateManyAndReturn({
-        where: used,
-        data: { refreshTokenHash: next.hash, lastUsedAt: new Date(), expiresAt: sessionEnd() },
-        select: { id: true, userId: true },
-      })
-      if (!session) throw new Refusal('INVALID_REFRESH_TOKEN')
-      const whose = { userId: session.userId as UserId, sessionId: session.id as SessionId }
-      await append(tx, [{ kind: 'SESSION', ...whose }], { owed: false })
-      return whose
-    })
-    return this.#signIn(userId, sessionId, next.token)
+  refreshSession(refreshToken: string, client: Client): Promise<SignIn> {
+    return this.#deps.sessions.refresh(refreshToken, client)
   }
 
   /** Signs out one of one's own devices; another's does not exist for oneself. */
-  async revokeSession(viewer: Viewer, sessionId: SessionId): Promise<void> {
-    const ended = await this.#deps.rights.change((tx) => endSessions(tx, viewer.id, { only: sessionId }))
-    if (ended === 0) throw new Refusal('NOT_FOUND', { field: ['input', 'sessionId'] })
+  async revokeSession(by: SignedIn, sessionId: SessionId): Promise<void> {
+    const ended = await this.#end(by, { only: sessionId })
+    if (ended === 0) throw new Refusal('NOT_FOUND')
   }
 
-  async revokeOtherSessions(viewer: Viewer): Promise<number> {
-    return this.#deps.rights.change((tx) => endSessions(tx, viewer.id, { except: viewer.sessionId }))
+  async revokeOtherSessions(by: SignedIn): Promise<void> {
+    await this.#end(by, { except: by.viewer.sessionId })
+  }
+
+  #end(by: SignedIn, which: Exclude<Ended, 'all'>): Promise<number> {
+    const { id } = by.viewer
+    return this.#deps.rights.change(async (tx) => {
+      const sessionsEnded = await endSessions(tx, id, which)
+      const what =
+        'only' in which
+          ? ({ action: 'SESSION_REVOKED', target: { kind: 'SESSION', id: which.only } } as const)
+          : ({ action: 'OTHER_SESSIONS_REVOKED', target: { kind: 'USER', id }, details: { sessionsEnded } } as const)
+      if (sessionsEnded > 0) await note(tx, { ...what, actor: actorOf(by) })
+      return sessionsEnded
+    })
   }
 
   /** Whoever knew the old password is signed out, but for this device. */
-  async changePassword(viewer: Viewer, current: string, next: string): Promise<Outcome<UserId>> {
-    const { db, rights } = this.#deps
-    const { passwordHash } = await db.user.findUniqueOrThrow({ where: { id: viewer.id }, select: { passwordHash: true } })
-    if (current.length > LONGEST_PASSWORD || !(await verifyPassword(current, passwordHash)))
+  async changePassword(by: SignedIn, current: string, next: string): Promise<Outcome<UserId>> {
+    const { db, rights, passwordRules } = this.#deps
+    const { id, sessionId } = by.viewer
+    const select = { passwordHash: true, username: true, displayName: true, totpSince: true } as const
+    const { passwordHash, ...owner } = await db.user.findUniqueOrThrow({ where: { id }, select })
+    if (!(await this.#knows(sessionId, current, passwordHash)))
       throw new Refusal('INVALID_CREDENTIALS', { sentence: 'The current password is wrong.', field: ['input', 'currentPassword'] })
-    const weak = weakness(next)
+    const weak = passwordRules.weakness(next, owner)
     if (weak) return refused('WEAK_PASSWORD', ['input', 'newPassword'], weak)
     const hashed = await hashPassword(next)
     return rights.change(async (tx) => {
-      const { count } = await tx.user.updateMany({ where: { id: viewer.id, passwordHash }, data: { passwordHash: hashed } })
+      const { count } = await tx.user.updateMany({ where: { id, passwordHash }, data: { passwordHash: hashed } })
       if (count === 0) throw new Refusal('INVALID_CREDENTIALS', { sentence: 'The password was changed meanwhile.' })
-      await endSessions(tx, viewer.id, { except: viewer.sessionId })
-      return { done: viewer.id, userErrors: [] }
+      const sessionsEnded = await endSessions(tx, id, { except: sessionId })
+      await note(tx, { action: 'PASSWORD_CHANGED', actor: actorOf(by), target: { kind: 'USER', id }, details: { sessionsEnded } })
+      return { done: id, userErrors: [] }
     })
   }
 
-  /** Only if the account is still what the password was checked against: it may have been disabled, or its password replaced, meanwhile. */
-  async #openSession(userId: UserId, passwordHash: string, deviceName: string): Promise<SignIn> {
-    const id = newId<SessionId>()
-    const refresh = newRefreshToken()
-    await this.#deps.rights.change(async (tx) => {
-      const unchanged = await tx.$queryRaw<unknown[]>`
-        SELECT 1 FROM "User" WHERE "id" = ${userId}::uuid AND "passwordHash" = ${passwordHash}
-          AND "disabledAt" IS NULL AND "deletedAt" IS NULL FOR SHARE`
-      if (unchanged.length === 0) throw new Refusal('INVALID_CREDENTIALS')
-      await tx.session.create({ data: { id, userId, deviceName, refreshTokenHash: refresh.hash, expiresAt: sessionEnd() } })
-      await append(tx, [{ kind: 'SESSION', userId, sessionId: id }], { owed: false })
-    })
-    return this.#signIn(userId, id, refresh.token)
-  }
-
-  async #signIn(userId: UserId, sessionId: SessionId, refreshToken: string): Promise<SignIn> {
-    const { token, expiresAt } = await this.#deps.accessTokens.mint({ userId, sessionId })
-    return { accessToken: token, accessTokenExpiresAt: expiresAt, refreshToken, sessionId, userId }
-  }
-
-  async #userNamed(username: string) {
-    const [user] = await this.#deps.db.$queryRaw<{ id: string; passwordHash: string; disabledAt: Date | null }[]>`
-      SELECT "id", "passwordHash", "disabledAt" FROM "User" WHERE lower("username") = lower(${username}) AND "deletedAt" IS NULL`
-    return user
+  /** Whoever took a signed-in device does not get to guess its user's password without end. */
+  async #knows(sessionId: SessionId, password: string, passwordHash: string): Promise<boolean> {
+    const counted: Counted[] = [[this.#deps.limits.of('PASSWORD_ON_DEVICE'), sessionId]]
+    return !isTooLong(password) && verifyPassword(password, passwordHash, (check) => guess(counted, check))
   }
 }
-
-const sessionEnd = () => new Date(Date.now() + SESSION_LIFETIME_MS)
-
-/** 256 random bits, of which the database learns the hash alone. */
-function newRefreshToken() {
-  const token = randomBytes(32).toString('base64url')
-  return { token, hash: hashOf(token) }
-}
-
-const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url')
 
 /** The viewer as the real-time engine knows a device. */
 export const asAsker = ({ id, username, displayName, sessionId }: Viewer, connectionId: Asker['connectionId']): Asker => ({

@@ -6,7 +6,10 @@ export interface UserStanding {
   readonly id: UserId
   readonly username: string
   readonly displayName: string
+  /** What the user may do now: an admin who lacks the second factor that admins need here is a USER. */
   readonly systemRole: 'ADMIN' | 'USER'
+  /** An admin but for that. */
+  readonly lacksSecondFactor: boolean
 }
 
 export interface MemberStanding {
@@ -33,12 +36,17 @@ export interface SessionStanding {
 /** Those of these ids, or all. */
 export type Which<Id extends string> = { readonly id?: { readonly in: Id[] } }
 
-export async function readUsers(db: Database, where: Which<UserId>): Promise<Map<UserId, UserStanding>> {
+export async function readUsers(db: Database, where: Which<UserId>, adminsNeedTotp: boolean): Promise<Map<UserId, UserStanding>> {
   const users = await db.user.findMany({
     where: { ...where, deletedAt: null, disabledAt: null },
-    select: { id: true, username: true, displayName: true, systemRole: true },
+    select: { id: true, username: true, displayName: true, systemRole: true, totpSince: true },
   })
-  return new Map(users.map((user) => [user.id as UserId, { ...user, id: user.id as UserId }]))
+  return new Map(
+    users.map(({ id, systemRole, totpSince, ...names }) => {
+      const lacksSecondFactor = adminsNeedTotp && systemRole === 'ADMIN' && totpSince === null
+      return [id as UserId, { id: id as UserId, ...names, systemRole: lacksSecondFactor ? 'USER' : systemRole, lacksSecondFactor }]
+    }),
+  )
 }
 
 export async function readGroups(db: Database, where: Which<GroupId>): Promise<Map<GroupId, GroupStanding>> {

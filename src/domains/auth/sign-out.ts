@@ -3,12 +3,14 @@ import { append } from '../../database/change-log.ts'
 import type { SessionId, UserId } from '../../ids.ts'
 
 /** Which of a user's sessions end: one, all but one, or all. */
-export type Sessions = { readonly only: SessionId } | { readonly except: SessionId } | 'all'
+export type Ended = { readonly only: SessionId } | { readonly except: SessionId } | 'all'
 
 /**
  * Ends sessions, as a part of a change: their tokens, streams, sockets, bursts and presences end with it, everywhere. Answers how many ended.
  */
-export async function endSessions(tx: Prisma.TransactionClient, userId: UserId, sessions: Sessions): Promise<number> {
+export async function endSessions(tx: Prisma.TransactionClient, userId: UserId, sessions: Ended): Promise<number> {
+  // Whoever opens a session holds its user for share: that one is there by now, and ends too. An update that waited would not see it.
+  await tx.$queryRaw`SELECT 1 FROM "User" WHERE "id" = ${userId}::uuid FOR NO KEY UPDATE`
   const ended = await tx.session.updateManyAndReturn({
     where: { userId, revokedAt: null, ...idFilter(sessions) },
     data: { revokedAt: new Date() },
@@ -19,7 +21,7 @@ export async function endSessions(tx: Prisma.TransactionClient, userId: UserId, 
   return ended.length
 }
 
-function idFilter(sessions: Sessions) {
+function idFilter(sessions: Ended) {
   if (sessions === 'all') return {}
   return { id: 'only' in sessions ? sessions.only : { not: sessions.except } }
 }

@@ -15,14 +15,16 @@ const WAIT_MS = 2_000
  */
 export class Standing {
   readonly #db: Database
+  readonly #adminsNeedTotp: boolean
   #users = new Map<UserId, UserStanding>()
   #groups = new Map<GroupId, GroupStanding>()
   #sessions = new Map<SessionId, SessionStanding>()
   #position: LogPosition | null = null
   readonly #followers = new Set<(changes: readonly Change[]) => void>()
 
-  constructor({ db }: { readonly db: Database }) {
+  constructor({ db, adminsNeedTotp }: { readonly db: Database; readonly adminsNeedTotp: boolean }) {
     this.#db = db
+    this.#adminsNeedTotp = adminsNeedTotp
   }
 
   user(userId: UserId): UserStanding | undefined {
@@ -88,7 +90,11 @@ export class Standing {
   }
 
   async #readAll(): Promise<void> {
-    const [users, groups, sessions] = await Promise.all([readUsers(this.#db, {}), readGroups(this.#db, {}), readSessions(this.#db, {})])
+    const [users, groups, sessions] = await Promise.all([
+      readUsers(this.#db, {}, this.#adminsNeedTotp),
+      readGroups(this.#db, {}),
+      readSessions(this.#db, {}),
+    ])
     this.#users = users
     this.#groups = groups
     this.#sessions = sessions
@@ -99,7 +105,7 @@ export class Standing {
     const groupIds = new Set(changes.flatMap((change) => ('groupId' in change ? [change.groupId] : [])))
     const sessionIds = new Set(changes.flatMap((change) => (change.kind === 'SESSION' ? [change.sessionId] : [])))
     const [users, groups, sessions] = await Promise.all([
-      named(userIds, (where) => readUsers(this.#db, where)),
+      named(userIds, (where) => readUsers(this.#db, where, this.#adminsNeedTotp)),
       named(groupIds, (where) => readGroups(this.#db, where)),
       named(sessionIds, (where) => readSessions(this.#db, where)),
     ])

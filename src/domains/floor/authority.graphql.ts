@@ -1,7 +1,9 @@
+import { audited } from '../../graphql/audited.ts'
 import { builder } from '../../graphql/builder.ts'
 import { fromGlobalId } from '../../graphql/global-ids.ts'
 import type { GroupId, UserId } from '../../ids.ts'
 import type { Floor as EngineFloor } from '../../realtime/events.ts'
+import { actorOf } from '../auth/actor.ts'
 import { GroupMember } from '../groups/groups.graphql.ts'
 import { memberPayload } from '../groups/members.graphql.ts'
 import { UserError } from '../outcome.graphql.ts'
@@ -34,12 +36,17 @@ const RevokeTalkPayload = builder.objectRef<Revocation>('RevokeTalkPayload').imp
 builder.mutationField('revokeTalk', (t) =>
   t.withAuth({ signedIn: true }).field({
     type: RevokeTalkPayload,
+    ...audited('TALK_REVOKED'),
     description:
       "Stops a speaker at once (Floor Revoke): the burst ends REVOKED_BY_MANAGER. The group's manager and admins only, other members are FORBIDDEN; for all others the group is NOT_FOUND. User error: ALREADY_ENDED.",
     args: { input: t.arg({ type: RevokeTalkInput, required: true, description: 'The burst to stop.' }) },
-    resolve: async (_root, { input }, { floor, viewer }) => {
-      const answer = await floor.revokeTalk(viewer, fromGlobalId('Group', input.groupId), fromGlobalId('TalkBurst', input.burstId))
-      if (answer.revoked) return { ...answer, userErrors: [] }
+    resolve: async (_root, { input }, { floor, audit, ...who }) => {
+      const [groupId, burstId] = [fromGlobalId('Group', input.groupId), fromGlobalId('TalkBurst', input.burstId)]
+      const answer = await floor.revokeTalk(who.viewer, groupId, burstId)
+      if (answer.revoked) {
+        audit.add({ action: 'TALK_REVOKED', actor: actorOf(who), target: { kind: 'BURST', id: burstId }, details: { groupId } })
+        return { ...answer, userErrors: [] }
+      }
       return { ...answer, userErrors: refused('ALREADY_ENDED', ['input', 'burstId'], 'This burst had ended before.').userErrors }
     },
   }),
@@ -72,12 +79,17 @@ const MuteMemberPayload = memberPayload('MuteMemberPayload', 'The muted member, 
 builder.mutationField('muteMember', (t) =>
   t.withAuth({ signedIn: true }).field({
     type: MuteMemberPayload,
+    ...audited('MEMBER_MUTED'),
     description:
       "Keeps a member from talking for a while: its burst ends REVOKED_BY_MANAGER, its waiting request and its presses are DENIED RECEIVE_ONLY. The group's manager and admins only, other members are FORBIDDEN; for all others the group is NOT_FOUND. User errors: NOT_A_MEMBER, INVALID_VALUE.",
     args: { input: t.arg({ type: MuteMemberInput, required: true, description: 'Whom to mute.' }) },
-    resolve: async (_root, { input }, { floor, viewer }) => {
-      const groupId = fromGlobalId('Group', input.groupId)
-      return { ...(await floor.muteMember(viewer, groupId, fromGlobalId('User', input.userId), input.durationMs)), groupId }
+    resolve: async (_root, { input }, { floor, audit, ...who }) => {
+      const [groupId, userId] = [fromGlobalId('Group', input.groupId), fromGlobalId('User', input.userId)]
+      const { durationMs } = input
+      const outcome = await floor.muteMember(who.viewer, groupId, userId, durationMs)
+      if (outcome.done)
+        audit.add({ action: 'MEMBER_MUTED', actor: actorOf(who), target: { kind: 'GROUP', id: groupId }, details: { userId, durationMs } })
+      return { ...outcome, groupId }
     },
   }),
 )
@@ -95,12 +107,16 @@ const UnmuteMemberPayload = memberPayload('UnmuteMemberPayload', 'The member tha
 builder.mutationField('unmuteMember', (t) =>
   t.withAuth({ signedIn: true }).field({
     type: UnmuteMemberPayload,
+    ...audited('MEMBER_UNMUTED'),
     description:
       "Undoes a mute; for who is not muted it changes nothing. The group's manager and admins only, other members are FORBIDDEN; for all others the group is NOT_FOUND. User error: NOT_A_MEMBER.",
     args: { input: t.arg({ type: UnmuteMemberInput, required: true, description: 'Whose mute ends.' }) },
-    resolve: async (_root, { input }, { floor, viewer }) => {
-      const groupId = fromGlobalId('Group', input.groupId)
-      return { ...(await floor.unmuteMember(viewer, groupId, fromGlobalId('User', input.userId))), groupId }
+    resolve: async (_root, { input }, { floor, audit, ...who }) => {
+      const [groupId, userId] = [fromGlobalId('Group', input.groupId), fromGlobalId('User', input.userId)]
+      const outcome = await floor.unmuteMember(who.viewer, groupId, userId)
+      if (outcome.done)
+        audit.add({ action: 'MEMBER_UNMUTED', actor: actorOf(who), target: { kind: 'GROUP', id: groupId }, details: { userId } })
+      return { ...outcome, groupId }
     },
   }),
 )

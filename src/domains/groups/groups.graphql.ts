@@ -1,3 +1,4 @@
+import { audited } from '../../graphql/audited.ts'
 import { builder } from '../../graphql/builder.ts'
 import { fromGlobalId } from '../../graphql/global-ids.ts'
 import { checkPage, connectionOf, withCursor } from '../../graphql/pages.ts'
@@ -5,6 +6,7 @@ import { selfContained } from '../../graphql/self-contained.ts'
 import type { GroupId } from '../../ids.ts'
 import { text } from '../../input.ts'
 import { matching } from '../../search.ts'
+import { actorOf } from '../auth/actor.ts'
 import { UserError } from '../outcome.graphql.ts'
 import { idsOf, type Outcome } from '../outcome.ts'
 
@@ -92,7 +94,7 @@ export const Group = builder.prismaNode('Group', {
         cursor: 'id',
         query: (args) => {
           checkPage(args)
-          return { where: withCursor({ deletedAt: null }, args), orderBy: { id: 'asc' } }
+          return { where: withCursor({ deletedAt: null }, args, {}), orderBy: { id: 'asc' } }
         },
       },
       ...connectionOf('GroupMember', 'members'),
@@ -135,12 +137,20 @@ builder.queryField('groups', (t) =>
         const isMember =
           typeof memberId === 'string' ? [{ members: { some: { userId: fromGlobalId('User', memberId), deletedAt: null } } }] : []
         const where = { AND: [visibleTo(viewer), matching(text(search ?? '', ['filter', 'search'])), ...isMember] }
-        return db.group.findMany({ ...query, where: withCursor(where, args), orderBy: [{ name: 'asc' }, { id: 'asc' }] })
+        return db.group.findMany({
+          ...query,
+          where: withCursor(where, args, onceVisibleTo(viewer)),
+          orderBy: [{ name: 'asc' }, { id: 'asc' }],
+        })
       },
     },
     ...connectionOf('Group', 'groups'),
   ),
 )
+
+/** Those that one sees or has seen. */
+const onceVisibleTo = ({ id, systemRole }: { id: string; systemRole: 'ADMIN' | 'USER' }) =>
+  systemRole === 'ADMIN' ? {} : { members: { some: { userId: id } } }
 
 const visibleTo = ({ id, systemRole }: { id: string; systemRole: 'ADMIN' | 'USER' }) => ({
   deletedAt: null,
@@ -192,10 +202,11 @@ const CreateGroupPayload = groupPayload('CreateGroupPayload', 'The new group, or
 builder.mutationField('createGroup', (t) =>
   t.withAuth({ admin: true }).field({
     type: CreateGroupPayload,
+    ...audited('GROUP_CREATED'),
     description: 'Creates a group with its manager and members. Admins only. An unknown user is NOT_FOUND. User error: INVALID_VALUE.',
     args: { input: t.arg({ type: CreateGroupInput, required: true, description: 'The new group.' }) },
-    resolve: (_root, { input }, { groups }) =>
-      groups.createGroup({
+    resolve: (_root, { input }, context) =>
+      context.groups.createGroup(actorOf(context), {
         name: input.name,
         description: input.description ?? null,
         managerId: fromGlobalId('User', input.managerId),
@@ -222,11 +233,12 @@ const UpdateGroupPayload = groupPayload('UpdateGroupPayload', 'The changed group
 builder.mutationField('updateGroup', (t) =>
   t.withAuth({ admin: true }).field({
     type: UpdateGroupPayload,
+    ...audited('GROUP_UPDATED'),
     description:
       'Changes a group; its talk settings count from the next press. Admins only. An unknown group is NOT_FOUND. User error: INVALID_VALUE.',
     args: { input: t.arg({ type: UpdateGroupInput, required: true, description: 'What changes.' }) },
-    resolve: (_root, { input }, { groups }) =>
-      groups.updateGroup({
+    resolve: (_root, { input }, context) =>
+      context.groups.updateGroup(actorOf(context), {
         groupId: fromGlobalId('Group', input.groupId),
         name: orAbsent(input.name),
         description: input.description,
@@ -245,10 +257,11 @@ const DeleteGroupPayload = groupPayload('DeleteGroupPayload', 'The deleted group
 builder.mutationField('deleteGroup', (t) =>
   t.withAuth({ admin: true }).field({
     type: DeleteGroupPayload,
+    ...audited('GROUP_DELETED'),
     description:
       'Deletes a group: its talk burst ends GROUP_CLOSED, its floor is CLOSED, its streams end GROUP_CLOSED; its history stays. Admins only. An unknown group is NOT_FOUND.',
     args: { input: t.arg({ type: DeleteGroupInput, required: true, description: 'Which group.' }) },
-    resolve: (_root, { input }, { groups }) => groups.deleteGroup(fromGlobalId('Group', input.groupId)),
+    resolve: (_root, { input }, context) => context.groups.deleteGroup(actorOf(context), fromGlobalId('Group', input.groupId)),
   }),
 )
 
@@ -265,10 +278,14 @@ const AssignGroupManagerPayload = groupPayload('AssignGroupManagerPayload', 'The
 builder.mutationField('assignGroupManager', (t) =>
   t.withAuth({ admin: true }).field({
     type: AssignGroupManagerPayload,
+    ...audited('MANAGER_ASSIGNED'),
     description:
       'Hands a group over: the former manager becomes a member; a talk burst that runs keeps its rank. Admins only. An unknown group or user is NOT_FOUND. User errors: NOT_A_MEMBER, INVALID_VALUE (the user is disabled).',
     args: { input: t.arg({ type: AssignGroupManagerInput, required: true, description: 'Who manages which group.' }) },
-    resolve: (_root, { input }, { groups }) =>
-      groups.assignGroupManager({ groupId: fromGlobalId('Group', input.groupId), userId: fromGlobalId('User', input.userId) }),
+    resolve: (_root, { input }, context) =>
+      context.groups.assignGroupManager(actorOf(context), {
+        groupId: fromGlobalId('Group', input.groupId),
+        userId: fromGlobalId('User', input.userId),
+      }),
   }),
 )

@@ -1,3 +1,4 @@
+import { type Actor, type AuditDetails, note } from '../../database/audit-log.ts'
 import { append, type Change } from '../../database/change-log.ts'
 import { lockGroup, lockMember, lockUsers } from '../../database/locks.ts'
 import { violates } from '../../database/violations.ts'
@@ -140,7 +141,7 @@ export class GroupsService {
     return seen
   }
 
-  async createGroup(input: NewGroup): Promise<Outcome<GroupId>> {
+  async createGroup(by: Actor | null, input: NewGroup): Promise<Outcome<GroupId>> {
     const groupName = name(input.name, ['input', 'name'])
     const description = input.description === null ? null : text(input.description, ['input', 'description'])
     const memberIds = new Set(idList(input.memberIds, ['input', 'memberIds']))
@@ -155,12 +156,14 @@ export class GroupsService {
       const data = { id, name: groupName, description, searchText: searchTextOf(groupName), ...given(input.settings), members: { create } }
       await tx.group.create({ data })
       await append(tx, [{ kind: 'GROUP', groupId: id }], { owed: false })
+      const details = { ...given(input.settings), managerId: input.managerId, members: create.length }
+      await note(tx, { ...about(id, details), action: 'GROUP_CREATED', actor: by })
       return done(id)
     })
   }
 
   /** Takes effect with the next press; a burst that runs keeps the limit it began with. */
-  async updateGroup({ groupId, settings, ...change }: GroupChange): Promise<Outcome<GroupId>> {
+  async updateGroup(by: Actor | null, { groupId, settings, ...change }: GroupChange): Promise<Outcome<GroupId>> {
     const newName = change.name === undefined ? undefined : name(change.name, ['input', 'name'])
     const description = change.description ? text(change.description, ['input', 'description']) : change.description
     const searchText = newName === undefined ? undefined : searchTextOf(newName)
@@ -171,22 +174,25 @@ export class GroupsService {
       if (invalid) return invalid
       await tx.group.update({ where: { id: groupId }, data })
       await append(tx, [{ kind: 'GROUP', groupId }], { owed: false })
+      const details = { ...given(settings), renamed: newName !== undefined, described: description !== undefined }
+      await note(tx, { ...about(groupId, details), action: 'GROUP_UPDATED', actor: by })
       return done(groupId)
     })
   }
 
   /** Makes a group invisible everywhere and ends what happens in it; its history stays. */
-  async deleteGroup(groupId: GroupId): Promise<Outcome<GroupId>> {
+  async deleteGroup(by: Actor | null, groupId: GroupId): Promise<Outcome<GroupId>> {
     return this.#deps.rights.change(async (tx) => {
       await lockGroup(tx, groupId)
       await tx.group.update({ where: { id: groupId }, data: { deletedAt: new Date() } })
       await append(tx, [{ kind: 'GROUP', groupId }], { owed: true })
+      await note(tx, { ...about(groupId), action: 'GROUP_DELETED', actor: by })
       return done(groupId)
     })
   }
 
   /** Hands a group over: the former manager becomes a member, in one transaction. A burst that runs keeps its rank. */
-  async assignGroupManager({ groupId, userId }: { groupId: GroupId; userId: UserId }): Promise<Outcome<GroupId>> {
+  async assignGroupManager(by: Actor | null, { groupId, userId }: { groupId: GroupId; userId: UserId }): Promise<Outcome<GroupId>> {
     const active = { groupId, deletedAt: null }
     return this.#deps.rights.change(async (tx): Promise<Outcome<GroupId>> => {
       await lockGroup(tx, groupId)
@@ -196,11 +202,12 @@ export class GroupsService {
       await tx.groupMember.updateMany({ where: { ...active, role: 'GROUP_MANAGER', userId: { not: userId } }, data: { role: 'MEMBER' } })
       await tx.groupMember.updateMany({ where: { ...active, userId }, data: { role: 'GROUP_MANAGER' } })
       await append(tx, [{ kind: 'GROUP', groupId }], { owed: false })
+      await note(tx, { ...about(groupId, { userId }), action: 'MANAGER_ASSIGNED', actor: by })
       return done(groupId)
     })
   }
 
-  async addGroupMember({ groupId, userId, ...rights }: MemberRights): Promise<Outcome<MemberId>> {
+  async addGroupMember(by: Actor | null, { groupId, userId, ...rights }: MemberRights): Promise<Outcome<MemberId>> {
     if (rights.priority === 'EMERGENCY') return noEmergency
     const id = newId<MemberId>()
     try {
@@ -209,6 +216,7 @@ export class GroupsService {
         await lockUsers(tx, [userId])
         await tx.groupMember.create({ data: { id, groupId, userId, ...given(rights) } })
         await append(tx, [member(groupId, userId)], { owed: false })
+        await note(tx, { ...about(groupId, { userId, ...given(rights) }), action: 'MEMBER_ADDED', actor: by })
         return done(id)
       })
     } catch (error) {
@@ -218,7 +226,7 @@ export class GroupsService {
   }
 
   /** A changed rank counts from the next press; a lost right to talk ends a burst and a queue entry at once. */
-  async updateGroupMember({ groupId, userId, ...rights }: MemberRights): Promise<Outcome<UserId>> {
+  async updateGroupMember(by: Actor | null, { groupId, userId, ...rights }: MemberRights): Promise<Outcome<UserId>> {
     return this.#deps.rights.change(async (tx) => {
       await lockGroup(tx, groupId)
       if (rights.priority === 'EMERGENCY') return noEmergency
@@ -229,12 +237,13 @@ export class GroupsService {
       const { count } = await tx.groupMember.updateMany({ where: active, data: given(rights) })
       if (count === 0) return notAMember
       await append(tx, [member(groupId, userId)], { owed: rights.canTalk === false })
+      await note(tx, { ...about(groupId, { userId, ...given(rights) }), action: 'MEMBER_UPDATED', actor: by })
       return done(userId)
     })
   }
 
   /** Takes a member out: in the database first, then its streams, floor and presence. A manager hands over before. */
-  async removeGroupMember({ groupId, userId }: { groupId: GroupId; userId: UserId }): Promise<Outcome<GroupId>> {
+  async removeGroupMember(by: Actor | null, { groupId, userId }: { groupId: GroupId; userId: UserId }): Promise<Outcome<GroupId>> {
     return this.#deps.rights.change(async (tx) => {
       await lockGroup(tx, groupId)
       const active = { groupId, userId, deletedAt: null }
@@ -244,12 +253,14 @@ export class GroupsService {
         return manages ? refused('GROUP_NEEDS_MANAGER', ['input', 'userId'], 'The manager hands the group over first.') : notAMember
       }
       await append(tx, [member(groupId, userId)], { owed: true })
+      await note(tx, { ...about(groupId, { userId }), action: 'MEMBER_REMOVED', actor: by })
       return done(groupId)
     })
   }
 }
 
 const member = (groupId: GroupId, userId: UserId): Change => ({ kind: 'MEMBER', groupId, userId })
+const about = (groupId: GroupId, details: AuditDetails = {}) => ({ target: { kind: 'GROUP', id: groupId }, details }) as const
 const newMember = (userId: UserId) => ({ id: newId<MemberId>(), userId })
 
 const notAMember = refused('NOT_A_MEMBER', ['input', 'userId'], 'This user is not a member.')

@@ -1,6 +1,8 @@
+import { audited } from '../../graphql/audited.ts'
 import { builder } from '../../graphql/builder.ts'
 import { fromGlobalId } from '../../graphql/global-ids.ts'
 import type { GroupId, MemberId, UserId } from '../../ids.ts'
+import { actorOf } from '../auth/actor.ts'
 import { UserError } from '../outcome.graphql.ts'
 import { idsOf, type Outcome } from '../outcome.ts'
 import { FloorPriority, GroupMember, groupPayload, orAbsent } from './groups.graphql.ts'
@@ -59,10 +61,11 @@ const AddGroupMemberPayload = builder.objectRef<Outcome<MemberId>>('AddGroupMemb
 builder.mutationField('addGroupMember', (t) =>
   t.withAuth({ admin: true }).field({
     type: AddGroupMemberPayload,
+    ...audited('MEMBER_ADDED'),
     description:
       'Makes a user a member of a group. Admins only. An unknown group or user is NOT_FOUND. User errors: ALREADY_MEMBER, INVALID_VALUE.',
     args: { input: t.arg({ type: AddGroupMemberInput, required: true, description: 'Who comes into which group.' }) },
-    resolve: (_root, { input }, { groups }) => groups.addGroupMember(rightsOf(input)),
+    resolve: (_root, { input }, context) => context.groups.addGroupMember(actorOf(context), rightsOf(input)),
   }),
 )
 
@@ -81,12 +84,13 @@ const UpdateGroupMemberPayload = memberPayload('UpdateGroupMemberPayload', 'The 
 builder.mutationField('updateGroupMember', (t) =>
   t.withAuth({ admin: true }).field({
     type: UpdateGroupMemberPayload,
+    ...audited('MEMBER_UPDATED'),
     description:
       'Changes what a member may do. A lost right to talk ends its burst (NO_PERMISSION) and its waiting request (RECEIVE_ONLY) at once; a rank counts from the next press. Admins only. An unknown group is NOT_FOUND. User errors: NOT_A_MEMBER, INVALID_VALUE.',
     args: { input: t.arg({ type: UpdateGroupMemberInput, required: true, description: 'What changes.' }) },
-    resolve: async (_root, { input }, { groups }) => {
+    resolve: async (_root, { input }, context) => {
       const rights = rightsOf(input)
-      return { ...(await groups.updateGroupMember(rights)), groupId: rights.groupId }
+      return { ...(await context.groups.updateGroupMember(actorOf(context), rights)), groupId: rights.groupId }
     },
   }),
 )
@@ -104,10 +108,14 @@ const RemoveGroupMemberPayload = groupPayload('RemoveGroupMemberPayload', 'The g
 builder.mutationField('removeGroupMember', (t) =>
   t.withAuth({ admin: true }).field({
     type: RemoveGroupMemberPayload,
+    ...audited('MEMBER_REMOVED'),
     description:
       'Ends a membership at once: its talk burst ends MEMBER_REMOVED, its presence ends, its streams of this group end ACCESS_REVOKED. Admins only. User errors: NOT_A_MEMBER, GROUP_NEEDS_MANAGER.',
     args: { input: t.arg({ type: RemoveGroupMemberInput, required: true, description: 'Who leaves which group.' }) },
-    resolve: (_root, { input }, { groups }) =>
-      groups.removeGroupMember({ groupId: fromGlobalId('Group', input.groupId), userId: fromGlobalId('User', input.userId) }),
+    resolve: (_root, { input }, context) =>
+      context.groups.removeGroupMember(actorOf(context), {
+        groupId: fromGlobalId('Group', input.groupId),
+        userId: fromGlobalId('User', input.userId),
+      }),
   }),
 )

@@ -1,29 +1,14 @@
-import { type ResolveCursorConnectionArgs, resolveCursorConnection } from '@pothos/plugin-relay'
 import { builder } from '../../graphql/builder.ts'
 import { viewerOf } from '../../graphql/context.ts'
 import { fromGlobalId } from '../../graphql/global-ids.ts'
-import { checkSize, connectionOf, DEFAULT_PAGE, keyedBy, MOST_PER_PAGE, type PageArguments } from '../../graphql/pages.ts'
+import { connect, connectionOf, keyedBy } from '../../graphql/pages.ts'
 import type { Burst } from '../../realtime/events.ts'
 import { TalkBurst } from '../floor/floor.graphql.ts'
 import { Group } from '../groups/groups.graphql.ts'
-import type { Page, RecordedVoiceSession } from './history.service.ts'
+import type { RecordedVoiceSession } from './history.service.ts'
 
-const byToken = keyedBy('fencingToken', /^\d{1,19}$/, BigInt)
+const byToken = keyedBy('fencingToken', /^\d{1,18}$/, BigInt)
 const byStart = keyedBy('startedAt', /^\d{1,15}$/, (text) => new Date(Number(text)))
-
-/** A page of the record, whose cursors hold the key that it is ordered by. */
-function connect<Node, Key>(
-  args: PageArguments,
-  { toKey, toCursor }: { toKey: (cursor: string) => Key; toCursor: (node: Node) => string },
-  read: (page: Page<Key>) => Promise<Node[]>,
-) {
-  checkSize(args)
-  return resolveCursorConnection(
-    { args, defaultSize: DEFAULT_PAGE, maxSize: MOST_PER_PAGE, toCursor },
-    ({ before, after, limit, inverted }: ResolveCursorConnectionArgs): Promise<Node[]> =>
-      read({ before: before === undefined ? before : toKey(before), after: after === undefined ? after : toKey(after), limit, inverted }),
-  )
-}
 
 const bursts = { toKey: byToken.toKey, toCursor: ({ fencingToken }: Burst) => byToken.toCursor(fencingToken.toString()) }
 const voiceSessions = {

@@ -1,5 +1,6 @@
 import type { Database } from '../../database/client.ts'
 import type { BurstId, GroupId, SessionId, UserId, VoiceSessionId } from '../../ids.ts'
+import { between, type Page } from '../../page.ts'
 import type { Burst, Person } from '../../realtime/events.ts'
 import type { Viewer } from '../auth/auth.service.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
@@ -9,14 +10,6 @@ export interface HistoryDeps {
   readonly groups: GroupsService
   /** Waits until what happened in a group is written, on whichever instance, unless PostgreSQL or Redis is away. */
   readonly recorded: (groupId: GroupId) => Promise<unknown>
-}
-
-/** So many, newest first, between two of them. */
-export interface Page<Key> {
-  readonly before?: Key | undefined
-  readonly after?: Key | undefined
-  readonly limit: number
-  readonly inverted: boolean
 }
 
 export interface RecordedVoiceSession {
@@ -139,12 +132,6 @@ export class HistoryService {
     }))
   }
 }
-
-/** Newest first: what comes after is older. */
-const between = <Key>({ before, after }: Page<Key>) => ({
-  ...(before === undefined ? {} : { gt: before }),
-  ...(after === undefined ? {} : { lt: after }),
-})
 
 const asPerson = ({ id, username, displayName }: { id: string; username: string; displayName: string }): Person => ({
   id: id as UserId,

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit'
 import { coalesced } from '../../coalesced.ts'
+import type { AuditTrail } from '../../database/audit-trail.ts'
 import type { Change } from '../../database/change-log.ts'
 import type { Database } from '../../database/client.ts'
 import type { GroupId } from '../../ids.ts'
@@ -23,6 +24,7 @@ export interface EnforcementDeps {
   readonly engine: RealtimeEngine
   readonly standing: Standing
   readonly groups: GroupsService
+  readonly audit: Pick<AuditTrail, 'addCounted'>
   readonly recorded: (groupId: GroupId) => Promise<boolean>
   /** Whether the floor ends with this process. */
   readonly isAlone: boolean

@@ -1,3 +1,5 @@
+import type { AuditAction, AuditDetails } from '../../database/audit-log.ts'
+import type { AuditTrail } from '../../database/audit-trail.ts'
 import type { Database } from '../../database/client.ts'
 import type { GroupId, SessionId } from '../../ids.ts'
 import type { MediaEvent, RoomParticipant, Rooms } from '../../integrations/livekit/media-server.ts'
@@ -17,6 +19,7 @@ export interface WatchdogDeps {
   /** Waits until what happened in a group is written; false if that takes too long. */
   readonly recorded: (groupId: GroupId) => Promise<boolean>
   readonly holder: (groupId: GroupId) => Promise<string | null>
+  readonly audit: Pick<AuditTrail, 'addCounted'>
   readonly log: Logger
 }
 
@@ -44,7 +47,7 @@ export class Watchdog {
       await rooms.close(names.of(groupId))
       return true
     }
-    if (!(await this.#mayHear(groupId, identity))) return this.#putOut(groupId, identity, 'it may not hear the group')
+    if (!(await this.#mayHear(groupId, identity))) return this.#putOut(groupId, identity, 'MAY_NOT_HEAR')
     await reconciler.follow({ groupId, identity })
     if (kind === 'PUBLISHED') await this.#judge(groupId, identity, stay)
     return true
@@ -62,7 +65,7 @@ export class Watchdog {
     roster.replace(room, present)
     const holds = await holder(groupId)
     for (const { identity, stay, canPublish, publishes } of present) {
-      if (!(await this.#mayHear(groupId, identity))) await this.#putOut(groupId, identity, 'it may not hear the group')
+      if (!(await this.#mayHear(groupId, identity))) await this.#putOut(groupId, identity, 'MAY_NOT_HEAR')
       else if (identity !== holds && (canPublish || publishes))
         await this.look(groupId, { kind: publishes ? 'PUBLISHED' : 'JOINED', identity, stay })
     }
@@ -83,12 +86,13 @@ export class Watchdog {
     if ((await holder(groupId)) === identity) return
     const room = names.of(groupId)
     log.warn({ room, identity }, 'published without the floor: its permission was withdrawn')
+    this.#note('PUBLISHED_WITHOUT_FLOOR', groupId, identity)
     const found = (await rooms.participants(room)).find((one) => one.identity === identity)
     // Told late of an earlier stay, it says nothing of this one.
     const isThisStay = found?.publishes || found?.stay === stay
     if (!found || !isThisStay || !(found.publishes || (await this.#cameLate(groupId, found)))) return
     if ((await holder(groupId)) === identity) return
-    await this.#putOut(groupId, identity, 'it published without the floor')
+    await this.#putOut(groupId, identity, 'PUBLISHED_WITHOUT_FLOOR')
   }
 
   async #cameLate(groupId: GroupId, { identity, joinedAt }: RoomParticipant): Promise<boolean> {
@@ -103,12 +107,21 @@ export class Watchdog {
     return !last || (last.endedAt !== null && joinedAt > last.endedAt.getTime())
   }
 
-  async #putOut(groupId: GroupId, identity: string, reason: string): Promise<boolean> {
+  async #putOut(groupId: GroupId, identity: string, reason: 'MAY_NOT_HEAR' | 'PUBLISHED_WITHOUT_FLOOR'): Promise<boolean> {
     const { rooms, names, roster, log } = this.#deps
     const room = names.of(groupId)
     log.warn({ room, identity, reason }, 'put out of the room')
     const wasThere = await rooms.remove(room, identity)
     roster.note({ room, identity, isThere: false })
-    return wasThere
+    if (!wasThere) return false
+    this.#note('PUT_OUT_OF_ROOM', groupId, identity, { reason })
+    return true
+  }
+
+  /** Counted: a device can bring it about as often as it likes. */
+  #note(action: AuditAction, groupId: GroupId, identity: string, details: AuditDetails = {}) {
+    const who = whoIs(identity)
+    const target = who ? ({ kind: 'SESSION', id: who.sessionId } as const) : ({ kind: 'GROUP', id: groupId } as const)
+    this.#deps.audit.addCounted({ action, actor: null, target, details: { groupId, userId: who?.userId ?? null, ...details } })
   }
 }

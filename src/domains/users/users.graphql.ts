@@ -96,6 +96,7 @@ builder.queryField('users', (t) =>
               ...(typeof disabled === 'boolean' ? { disabledAt: disabled ? { not: null } : null } : {}),
             },
             args,
+            {},
           ),
           orderBy: [{ username: 'asc' }, { id: 'asc' }],
         })

@@ -1,7 +1,7 @@
 // Starts GraphiQL when its code, which follows, has been read. A visitor's tabs are kept in the browser: apart from other GraphiQLs at this
 // address, and without secrets.
-const SECRET = /password|token|totp|headers/i
-const LITERAL_SECRET = /((?:password|token|totp)\w*\s*:\s*")[^"\n]+/gi
+const SECRET = /password|token|totp|headers|deviceCode|recoveryCode|otpauth/i
+const LITERAL_SECRET = /((?:password|token|totp|deviceCode)\w*\s*:\s*")[^"\n]+/gi
 const OF_THE_ACTIVE_TAB = { 'graphiql:query': 'query', 'graphiql:variables': 'variables' }
 
 addEventListener('DOMContentLoaded', () => {

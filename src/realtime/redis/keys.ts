@@ -27,6 +27,8 @@ export type Shard = string & { readonly shard: unique symbol }
  *     engaged:{s3}                zset    "<session or user> <groupId>": who is present or talks where, in the order of their names
  *     record:{s3}                 stream  what must last, until it is in PostgreSQL
  *     aside:{s3}                  stream  what PostgreSQL refuses to take
+ *
+ * Beside these there are the counters of limits (limit:<name>:<whom>), which rate-limiter-flexible keeps.
  */
 export class Keys {
   readonly shards: readonly Shard[]

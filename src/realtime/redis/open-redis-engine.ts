@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis'
 import type { Logger } from '../../logger.ts'
 import type { Neighbours } from '../neighbours.ts'
 import { Bus } from './bus.ts'
@@ -24,6 +25,8 @@ export interface RedisEngineSettings {
 export interface OpenRedisEngine extends AsyncDisposable {
   readonly engine: RedisEngine
   readonly neighbours: Neighbours
+  /** The link for short commands: what else is counted over all instances is counted there too. */
+  readonly commands: Redis
 }
 
 /** Connects to Redis, or says in a sentence why that cannot be. */
@@ -40,6 +43,7 @@ export async function openRedisEngine(settings: RedisEngineSettings): Promise<Op
   const owned = stack.move()
   return {
     engine,
+    commands: links.commands,
     neighbours: {
       tell: (subject, text) => {
         // Whoever does not hear it looks by itself a little later.

@@ -9,10 +9,10 @@ export const start = [
     if (!c) throw new Error('there is no third instance')
     const evicting = stage.own(await startRedis({ appendOnly: true, maxmemoryPolicy: 'allkeys-lru' }))
     await c.kill()
-    const refusing = c.start({ NODE_ENV: 'production', REDIS_URL: evicting.url })
+    const refusing = c.start({ NODE_ENV: 'production', ADMIN_TOTP: 'optional', REDIS_URL: evicting.url })
     await expect(refusing).rejects.toThrow(/NEDA ended with 1 before it was ready.*allkeys-lru.*maxmemory-policy noeviction/s)
     // With a Redis that keeps what it is told, the same environment is fine.
-    await c.start({ NODE_ENV: 'production' })
+    await c.start({ NODE_ENV: 'production', ADMIN_TOTP: 'optional' })
     await stage.settle([busy])
   }),
 ]

@@ -1,0 +1,111 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type GraphQLSchema, OperationTypeNode } from 'graphql'
+import { createYoga } from 'graphql-yoga'
+import { Refusal } from '../errors.ts'
+import { type ConnectionId, newId } from '../ids.ts'
+import type { AddressLimit } from './address-limit.ts'
+import { isPreflighted, refuseForeignPages } from './browsers.ts'
+import { clientOf, type TrustedProxies } from './client.ts'
+import { Connection } from './connection.ts'
+import { type Identified, identify, type Services } from './context.ts'
+import type { Execution } from './execution.ts'
+import { type ServerContext, useExecution } from './execution-plugin.ts'
+import type { Admitted, Guard, Refused } from './guard.ts'
+import type { Places } from './places.ts'
+import { refuseTokenInAddress, requestOf, requestOfAddress } from './request.ts'
+import { readJson } from './request-body.ts'
+
+export interface HttpDeps {
+  readonly schema: GraphQLSchema
+  readonly services: Services
+  readonly guard: Guard
+  readonly execution: Execution
+  readonly addresses: AddressLimit
+  /** The open streams of each user. */
+  readonly places: Places
+  readonly path: string
+  readonly isAllowedOrigin: (origin: string) => boolean
+  readonly isTrustedProxy: TrustedProxies
+}
+
+/** A request that is answered for as long as something happens. */
+const STREAMED = /text\/event-stream|multipart\/mixed/i
+
+/** GraphQL over POST, GET and event streams. Throws the refusals that are answered before there is a GraphQL result. */
+export function serveHttp(deps: HttpDeps) {
+  const { services, guard, addresses, isAllowedOrigin, isTrustedProxy } = deps
+  const yoga = yogaFor(deps)
+
+  return async (request: IncomingMessage, response: ServerResponse, address: URL): Promise<void> => {
+    // What a browser asks before it sends.
+    if (request.method === 'OPTIONS') return yoga(request, response)
+    if (request.method !== 'POST' && request.method !== 'GET') throw notAllowed(response, 'GET, POST')
+    refuseForeignPages(request, isAllowedOrigin)
+    // So that the page can read a refusal too.
+    if (request.headers.origin !== undefined) response.setHeader('access-control-allow-origin', request.headers.origin)
+    response.setHeader('vary', 'origin')
+    refuseTokenInAddress(address.searchParams)
+    const client = clientOf(request, isTrustedProxy)
+    const identity = await identify(services, request.headers.authorization ?? null)
+    // Who cannot be known while something is away is no stranger.
+    if (!identity.viewer && !identity.refusal?.retryable) await addresses.admit(client.address)
+    const asked = request.method === 'POST' ? requestOf(await readJson(request)) : requestOfAddress(address.searchParams)
+    const verdict = guard.admit(asked, identity)
+    if (request.method === 'GET') refuseByAddress(request, response, verdict)
+    refuseUnstreamed(request, verdict)
+    response.setHeader('x-accel-buffering', 'no')
+    return yoga(request, response, { verdict, identity, client })
+  }
+}
+
+/** An address can be sent by a link: it changes nothing, and the sender has shown that it is no link. */
+function refuseByAddress(request: IncomingMessage, response: ServerResponse, verdict: Admitted | Refused) {
+  if ('kind' in verdict && verdict.kind === OperationTypeNode.MUTATION) throw notAllowed(response, 'POST')
+  if (!isPreflighted(request))
+    throw new Refusal('CSRF_BLOCKED', { sentence: 'A GET needs a header x-neda-csrf, or content-type: application/json.' })
+}
+
+/** What goes on and on has no place in one JSON answer. */
+function refuseUnstreamed({ headers }: IncomingMessage, verdict: Admitted | Refused) {
+  const isStream = 'kind' in verdict && verdict.kind === OperationTypeNode.SUBSCRIPTION
+  if (isStream && !/text\/(event-stream|\*)|\*\/\*/i.test(headers.accept ?? '*/*'))
+    throw new Refusal('BAD_REQUEST', { sentence: 'A subscription needs accept: text/event-stream, or a WebSocket.' })
+}
+
+function notAllowed(response: ServerResponse, methods: string): Refusal {
+  response.setHeader('allow', methods)
+  return new Refusal('METHOD_NOT_ALLOWED')
+}
+
+/** The open stream of whoever asks for one. */
+function connectionOf({ viewer, tokenExpiresAt }: Identified): Connection {
+  const isSignedIn = viewer && tokenExpiresAt !== null
+  return new Connection(newId<ConnectionId>(), isSignedIn ? { sessionId: viewer.sessionId, expiresAt: tokenExpiresAt } : null)
+}
+
+type Given = Pick<ServerContext, 'verdict'> & { readonly identity: Identified; readonly client: ReturnType<typeof clientOf> }
+
+function yogaFor({ schema, services, execution, places, path, isAllowedOrigin }: HttpDeps) {
+  return createYoga<{ req: IncomingMessage; res: ServerResponse } & Given>({
+    schema,
+    graphqlEndpoint: path,
+    plugins: [useExecution({ execution, places })],
+    context: ({ request, identity, client }) => {
+      const connection = STREAMED.test(request.headers.get('accept') ?? '') ? connectionOf(identity) : null
+      return { ...services, ...identity, client, connection, connectionId: connection?.id ?? null }
+    },
+    cors: (request) => {
+      const origin = request.headers.get('origin')
+      return origin !== null && isAllowedOrigin(origin) ? { origin, methods: ['GET', 'POST'], maxAge: 600 } : false
+    },
+    // The body has been read and counted, errors are for clients already, documents are cached: nothing of it twice.
+    maxRequestBodySize: false,
+    multipart: false,
+    batching: false,
+    maskedErrors: false,
+    parserAndValidationCache: false,
+    graphiql: false,
+    landingPage: false,
+    logging: false,
+  })
+}

@@ -1,0 +1,194 @@
+import type { Duplex } from 'node:stream'
+import { GraphQLError, type GraphQLSchema } from 'graphql'
+import { MessageType, makeServer } from 'graphql-ws'
+import type { WebSocket } from 'ws'
+import type { Client } from '../client.ts'
+import type { Refusal } from '../errors.ts'
+import type { SessionId } from '../ids.ts'
+import type { Logger } from '../logger.ts'
+import type { OpenStreams } from '../realtime/open-streams.ts'
+import type { AddressLimit } from './address-limit.ts'
+import type { Connection, TokenOfConnection } from './connection.ts'
+import { type Context, type Identity, identify, type Services } from './context.ts'
+import type { Events, Execution } from './execution.ts'
+import type { Guard } from './guard.ts'
+import type { Places } from './places.ts'
+import { toClientError } from './refusals.ts'
+import { requestOf } from './request.ts'
+
+export interface ProtocolDeps {
+  readonly schema: GraphQLSchema
+  readonly services: Services
+  readonly streams: OpenStreams
+  readonly guard: Guard
+  readonly execution: Execution
+  readonly addresses: AddressLimit
+  /** The subscriptions of each socket. */
+  readonly places: Places
+  readonly log: Logger
+}
+
+/** What we know of one socket. */
+export interface Device {
+  readonly socket: WebSocket
+  /** What the socket writes to. */
+  readonly raw: Duplex
+  readonly connection: Connection
+  readonly client: Client
+  /** Proved when the socket was opened. */
+  sessionId: SessionId | null
+  /** Pings that were not answered yet. */
+  unanswered: number
+}
+
+/** Close codes that clients understand: the first two are final or retried by graphql-ws, the others are retried. */
+const SESSION_REVOKED = 4401
+const TOKEN_REFUSED = 4403
+const TRY_AGAIN_LATER = 1013
+
+/** Why a token is refused is told to nobody: most often this is it. */
+const TOKEN_EXPIRED = 'Token expired or not valid'
+
+const INIT_WITHIN_MS = 3_000
+const LAST_WORDS_MS = 50
+
+/** The protocol between a socket and the operations. */
+export function graphqlProtocol(deps: ProtocolDeps) {
+  const { schema, services, guard, execution, addresses, places, log } = deps
+  return makeServer<{ authorization?: unknown; Authorization?: unknown }, Device>({
+    connectionInitWaitTimeout: INIT_WITHIN_MS,
+    execute: execution.execute,
+    subscribe: (args) => execution.subscribe(args, { take: () => places.take((args.contextValue as Context).connectionId ?? '') }),
+    onOperation: ({ extra: device }, id, _payload, _args, result) =>
+      isEvents(result) ? writeEvents(result, id, device, execution) : undefined,
+    // Whatever is thrown here would close the socket with 4500, after which clients never come back.
+    onConnect: async ({ extra: device, connectionParams }) => {
+      try {
+        const authorization = connectionParams?.authorization ?? connectionParams?.Authorization
+        const { viewer, refusal, tokenExpiresAt } = await identify(services, typeof authorization === 'string' ? authorization : null)
+        device.sessionId = viewer?.sessionId ?? null
+        if (viewer) closeWithSession(viewer.sessionId, device, deps)
+        if (viewer && tokenExpiresAt !== null) closeWithToken({ sessionId: viewer.sessionId, expiresAt: tokenExpiresAt }, device)
+        if (!refusal) return true
+        const code = closeCodeOf(refusal)
+        device.socket.close(code, code === TOKEN_REFUSED ? TOKEN_EXPIRED : refusal.message)
+      } catch (err) {
+        log.error({ err }, 'a socket could not be opened')
+        device.socket.close(TRY_AGAIN_LATER, 'Try again later')
+      }
+      return false
+    },
+    onSubscribe: async ({ extra: device }, _id, payload) => {
+      try {
+        const identified = identityOf(device, services)
+        const identity = identified instanceof Promise ? await identified : identified
+        if (!identity.viewer) await addresses.admit(device.client.address)
+        const admitted = guard.admit(requestOf(payload), identity)
+        if ('errors' in admitted) return admitted.errors
+        return {
+          schema,
+          document: admitted.document,
+          variableValues: admitted.variables,
+          operationName: admitted.operationName,
+          contextValue: {
+            ...services,
+            ...identity,
+            client: device.client,
+            connection: device.connection,
+            connectionId: device.connection.id,
+          },
+        }
+      } catch (error) {
+        return [toClientError(new GraphQLError('not prepared', { originalError: asError(error) }), log)]
+      }
+    },
+  })
+}
+
+const FROM_CLIENTS: ReadonlySet<unknown> = new Set([
+  MessageType.ConnectionInit,
+  MessageType.Ping,
+  MessageType.Pong,
+  MessageType.Subscribe,
+  MessageType.Complete,
+])
+
+/** What is no message that a client may send is null. The rest of it is looked at by graphql-ws, which takes what is parsed already. */
+export function readMessage(text: string): string | null {
+  try {
+    const message = JSON.parse(text) as { type?: unknown; payload?: { query?: unknown } | null } | null
+    if (!FROM_CLIENTS.has(message?.type)) return null
+    // A document may be named by its hash instead; graphql-ws insists on a text.
+    if (message?.type === MessageType.Subscribe && message.payload) message.payload.query ??= ''
+    return message as unknown as string
+  } catch {
+    // It is not JSON, or its payload is nothing that could have a query.
+    return null
+  }
+}
+
+/** A socket ends with the session that opened it. */
+function closeWithSession(sessionId: SessionId, { socket }: Device, { streams, services: { auth } }: ProtocolDeps) {
+  const lost = () => (auth.isSignedIn(sessionId) ? null : 'SESSION_REVOKED')
+  const end = () => closeSoon(socket, SESSION_REVOKED, 'This device has been signed out')
+  socket.once('close', streams.add({ lost, end }))
+}
+
+/** And with the access token, unless the device sends the next one in time (renewConnection). */
+function closeWithToken(token: TokenOfConnection, { socket, connection }: Device) {
+  connection.begin(token)
+  const end = () => closeSoon(socket, TOKEN_REFUSED, TOKEN_EXPIRED)
+  socket.once('close', connection.onExpiry(end))
+}
+
+/** When what it watched has been told why. */
+function closeSoon(socket: WebSocket, code: number, reason: string) {
+  const last = setTimeout(() => socket.close(code, reason), LAST_WORDS_MS)
+  socket.once('close', () => clearTimeout(last))
+}
+
+const isEvents = (result: unknown): result is Events => typeof result === 'object' && result !== null && Symbol.asyncIterator in result
+
+/**
+ * Yields nothing to graphql-ws, which would serialise each event anew for each socket: writes the text that all subscribers share, and waits
+ * for the socket to take it, so that a slow one is slow to itself alone.
+ */
+function writeEvents(events: Events, id: string, device: Device, execution: Execution): Events {
+  const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`
+  return {
+    async next() {
+      for (;;) {
+        const { value, done } = await events.next()
+        if (done) return { value: undefined, done: true }
+        await write(device.socket, `${head}${execution.textOf(value)}}`)
+      }
+    },
+    return: () => events.return(),
+    throw: (error) => events.throw(error),
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    [Symbol.asyncDispose]: () => events[Symbol.asyncDispose](),
+  }
+}
+
+/** At once for a session that is known: then operations begin in the order in which they came. */
+function identityOf({ sessionId }: Device, { auth, presence }: Services): Identity | Promise<Identity> {
+  if (sessionId === null) return { viewer: null, refusal: null }
+  presence.signOfLife(sessionId)
+  const viewer = auth.viewerOfSession(sessionId)
+  return viewer instanceof Promise ? viewer.then((viewer) => ({ viewer, refusal: null })) : { viewer, refusal: null }
+}
+
+const closeCodeOf = ({ code, retryable }: Refusal) =>
+  code === 'SESSION_REVOKED' ? SESSION_REVOKED : retryable ? TRY_AGAIN_LATER : TOKEN_REFUSED
+
+const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown)))
+
+/** Resolves when the socket has taken the text; one that is closed takes anything. */
+export function write(socket: WebSocket, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (socket.readyState !== socket.OPEN) return resolve()
+    socket.send(text, (error) => (error ? reject(error) : resolve()))
+  })
+}

@@ -1,0 +1,67 @@
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import type { AuditNote } from '../../src/database/audit-log.ts'
+import { mediaIdentity, RoomNames } from '../../src/domains/media/media-identity.ts'
+import { Watchdog, type WatchdogDeps } from '../../src/domains/media/watchdog.ts'
+import { type GroupId, newId, type SessionId, type UserId } from '../../src/ids.ts'
+import type { RoomParticipant } from '../../src/integrations/livekit/media-server.ts'
+
+const groupId = newId<GroupId>()
+const userId = newId<UserId>()
+const sessionId = newId<SessionId>()
+const identity = mediaIdentity(userId, sessionId)
+
+/** A watchdog with one who is in a room, and publishes there. */
+function watching({ mayHear, holds, isThere = true }: { mayHear: boolean; holds: boolean; isThere?: boolean }, name = identity) {
+  const noted: AuditNote[] = []
+  const one = { identity: name, canPublish: false, publishes: true, stay: 'PA_1', joinedAt: Date.now() } as RoomParticipant
+  const deps = {
+    rooms: {
+      participants: async () => [one],
+      remove: async () => isThere,
+      close: async () => undefined,
+    },
+    names: new RoomNames('test'),
+    roster: { note: () => undefined, replace: () => undefined },
+    reconciler: { follow: async () => undefined },
+    groups: { exists: async () => true, mayHear: async () => mayHear },
+    recorded: async () => true,
+    holder: async () => (holds ? name : null),
+    audit: { addCounted: (done: AuditNote) => noted.push(done) },
+    log: pino({ level: 'silent' }),
+  }
+  return { watchdog: new Watchdog(deps as unknown as WatchdogDeps), noted }
+}
+
+const published = { kind: 'PUBLISHED', identity, stay: 'PA_1' } as const
+const target = { kind: 'SESSION', id: sessionId }
+
+test('who publishes without the floor is noted, and that it was put out', async () => {
+  const { watchdog, noted } = watching({ mayHear: true, holds: false })
+  await watchdog.look(groupId, published)
+  expect(noted).toEqual([
+    { action: 'PUBLISHED_WITHOUT_FLOOR', actor: null, target, details: { groupId, userId } },
+    { action: 'PUT_OUT_OF_ROOM', actor: null, target, details: { groupId, userId, reason: 'PUBLISHED_WITHOUT_FLOOR' } },
+  ])
+})
+
+test('who has the floor is not', async () => {
+  const { watchdog, noted } = watching({ mayHear: true, holds: true })
+  await watchdog.look(groupId, published)
+  await watchdog.inspect(groupId)
+  expect(noted).toEqual([])
+})
+
+test.each([true, false])('who may not hear the group is noted when it was put out: %s', async (isThere) => {
+  const { watchdog, noted } = watching({ mayHear: false, holds: false, isThere })
+  await watchdog.look(groupId, published)
+  const expected = { action: 'PUT_OUT_OF_ROOM', actor: null, target, details: { groupId, userId, reason: 'MAY_NOT_HEAR' } }
+  expect(noted).toEqual(isThere ? [expected] : [])
+})
+
+test('an identity that is none of ours is not written down', async () => {
+  const { watchdog, noted } = watching({ mayHear: true, holds: false }, 'Eve <script>')
+  await watchdog.look(groupId, { kind: 'PUBLISHED', identity: 'Eve <script>', stay: 'PA_1' })
+  expect(noted).toMatchObject([{ action: 'PUT_OUT_OF_ROOM', target: { kind: 'GROUP', id: groupId }, details: { groupId, userId: null } }])
+  expect(JSON.stringify(noted)).not.toContain('Eve')
+})

@@ -1,0 +1,13 @@
+/** Everything that is limited, as far as it can be: for tests that ask more in a second than people do in an hour, and of other things. */
+export const WITHOUT_LIMITS = {
+  LOGIN_FAILURES_PER_ACCOUNT: '1000000',
+  LOGIN_FAILURES_PER_ADDRESS: '1000000',
+  TOTP_FAILURES: '1000000',
+  PAIRING_FAILURES: '1000000',
+  PAIRING_FAILURES_PER_ADDRESS: '1000000',
+  PAIRINGS_PER_ADDRESS: '1000000',
+  REQUESTS_PER_ADDRESS: '1000000',
+  SUBSCRIPTIONS_PER_SOCKET: '10000',
+  MESSAGES_PER_SOCKET: '1000000',
+  PRESS_RATE: '1000',
+}
