@@ -44,13 +44,10 @@ export async function start(command: string, args: readonly string[], env: Recor
   }
 }
 
-export const startNeda = (folder: string, command = 'node', args: readonly string[] = ['src/main.ts']) =>
-  start(
-    command,
-    args,
-    { NEDA_DATA_DIR: folder, PORT: '0', PRESS_RATE: '1000', MESSAGES_PER_SOCKET: '1000000', REQUESTS_PER_ADDRESS: '1000000' },
-    /NEDA is ready at (\S+)/,
-  )
+const WITHOUT_LIMITS = { PRESS_RATE: '1000', MESSAGES_PER_SOCKET: '1000000', REQUESTS_PER_ADDRESS: '1000000' }
+
+export const startNeda = (folder: string, command = 'node', args: readonly string[] = ['src/main.ts'], env: Record<string, string> = {}) =>
+  start(command, args, { NEDA_DATA_DIR: folder, PORT: '0', ...WITHOUT_LIMITS, ...env }, /NEDA is ready at (\S+)/)
 
 export const startBareWs = (eventBytes: number) => start('node', ['bench/peers/bare-ws.ts', String(eventBytes)], {}, /ready at (\d+)/)
 

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startWithAdmin } from '../support/people.ts'
+import { Documents } from '../../src/graphql/documents.ts'
+import { schema } from '../../src/graphql/schema.ts'
+import { signIn } from '../support/client.ts'
+import { PASSWORD, startWithAdmin } from '../support/people.ts'
 import { type Asked, askOver, WAYS } from '../support/raw-requests.ts'
 
 const repeat = (times: number, text: (n: number) => string) => Array.from({ length: times }, (_, n) => text(n)).join(' ')
@@ -108,10 +111,9 @@ describe.concurrent('documents', () => {
 
   test('A11 not one password is looked at', async () => {
     const attack = REFUSED.find(([name]) => name.startsWith('A11'))?.[1] ?? {}
-    const began = performance.now()
-    for (let n = 0; n < 40; n++) await errorsOf('POST', attack)
-    // Ten hashes each would take some twenty milliseconds each.
-    expect(performance.now() - began).toBeLessThan(40 * 10 * 5)
+    for (let n = 0; n < 10; n++) await errorsOf('POST', attack)
+    // Five wrong ones would have locked it.
+    expect((await signIn(neda.url, 'root', PASSWORD)).accessToken).toBeTruthy()
   })
 
   test.for([
@@ -122,14 +124,15 @@ describe.concurrent('documents', () => {
     ['A14', 50, `{ me { ${repeat(4, (k) => `... on User { ${repeat(99, (n) => (n % 2 ? 'id' : `a${k}: id`))} }`)} } }`],
     ['A14', 50, `{ me { ${repeat(99, (n) => `... on User { a: ${n % 2 ? 'id' : 'username'} }`)} } }`],
     ['A14', 50, cycle],
-  ] as const)('%s costs less than %d ms', async ([, limit, query]) => {
-    // The document is another each time, or it would be remembered; the fastest of some, as the machine does other things too.
-    const times: number[] = []
-    for (let n = 0; n < 7; n++) {
-      const began = performance.now()
-      await errorsOf('POST', { query: `${query} #${n}` })
-      times.push(performance.now() - began)
-    }
-    expect(Math.min(...times)).toBeLessThan(limit)
+  ] as const)('%s costs less than %d ms of CPU', ([, limit, query]) => {
+    const documents = new Documents(schema)
+    // The document is another each time, or it would be remembered; the cheapest of some, as the first ones warm the code.
+    const micros = Array.from({ length: 7 }, (_, n) => {
+      const before = process.cpuUsage()
+      documents.prepare(`${query} #${n}`)
+      const { user, system } = process.cpuUsage(before)
+      return user + system
+    })
+    expect(Math.min(...micros)).toBeLessThan(limit * 1_000)
   })
 })

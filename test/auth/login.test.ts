@@ -1,8 +1,10 @@
-import { argon2Sync, randomBytes } from 'node:crypto'
+import crypto, { argon2Sync, randomBytes } from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
+import type { UserId } from '../../src/ids.ts'
 import { dataFolder } from '../support/data-folder.ts'
 import { forgedTokens } from '../support/forged-tokens.ts'
 import { CLIENT, createPerson, type Instance, openInstance, SECRET_KEY, sharedEngine, silent } from './instances.ts'
@@ -53,4 +55,40 @@ test('A31 a forged token costs no query', async () => {
   for (const token of forged) await expect(a.auth.viewer(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   expect(query).not.toHaveBeenCalled()
   query.mockRestore()
+})
+
+test('A38 unknown, wrong and disabled cost the same: one query, and one hash of the same cost', async () => {
+  const [ben, dan] = [await createPerson(a), await createPerson(a)]
+  const usernameOf = async ({ id }: { id: UserId }) => (await a.db.user.findUniqueOrThrow({ where: { id } })).username
+  const cases = [
+    { username: 'nobody at all', password: 'a wrong password' },
+    { username: await usernameOf(ben), password: 'a wrong password' },
+    { username: await usernameOf(dan), password: 'a long enough password' },
+    { username: await usernameOf(dan), password: 'a wrong password' },
+  ]
+  await a.db.user.update({ where: { id: dan.id }, data: { disabledAt: new Date() } })
+  const hash = vi.spyOn(crypto, 'argon2')
+  syncBuiltinESMExports()
+  const query = vi.spyOn(pg.Client.prototype, 'query')
+  const costs: unknown[] = []
+  for (const one of cases) {
+    const login = a.auth.login({ ...one, deviceName: null, totpCode: null }, { viewer: null, client: CLIENT })
+    await expect(login).rejects.toMatchObject({ code: 'INVALID_CREDENTIALS' })
+    const hashes = hash.mock.calls.map(([algorithm, { memory, passes, parallelism, tagLength }]) => [
+      algorithm,
+      memory,
+      passes,
+      parallelism,
+      tagLength,
+    ])
+    // Beside what is written down later, for them all together.
+    const queries = query.mock.calls.map(([asked]) => (asked as { text?: string }).text).filter((text) => text?.includes('"User"'))
+    costs.push({ hashes, queries: queries.length })
+    hash.mockClear()
+    query.mockClear()
+  }
+  query.mockRestore()
+  hash.mockRestore()
+  syncBuiltinESMExports()
+  expect(costs).toEqual(cases.map(() => ({ hashes: [['argon2id', 19_456, 2, 1, 32]], queries: 1 })))
 })

@@ -25,6 +25,8 @@ export interface TcpProxy extends AsyncDisposable {
   /** Breaks the connections that there are; new ones are welcome. */
   reset(which?: Which): void
   mend(): void
+  /** Whether something was lost that the mending will break a connection for. */
+  readonly hasLost: boolean
 }
 
 type Fault = 'CUT' | 'HOLD' | 'BLACKHOLE' | 'DROP_REPLIES' | 'STALL'
@@ -120,6 +122,10 @@ class Line {
     }
   }
 
+  get hasLost(): boolean {
+    return this.#hasLost
+  }
+
   suffer(fault: Fault): void {
     if (!this.#isChosen) return
     if (fault === 'CUT') this.reset()
@@ -203,6 +209,9 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
       weather.late = { up, down }
     },
     reset,
+    get hasLost() {
+      return [...lines].some((line) => line.hasLost)
+    },
     mend: () => {
       Object.assign(weather, new Weather())
       for (const line of lines) line.mend()

@@ -106,7 +106,8 @@ describe.skipIf(!hasRedis())('links to Redis', () => {
     await links.opened
     proxy.dropReplies()
     const pressed = links.commands.incr('pressed')
-    await expect.poll(() => admin.get('pressed')).toBe('1')
+    await expect.poll(() => proxy.hasLost).toBe(true)
+    expect(await admin.get('pressed')).toBe('1')
     proxy.mend()
     await expect(pressed).rejects.toThrow()
     await answers(links)
