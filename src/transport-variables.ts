@@ -16,31 +16,31 @@ export interface TransportSettings {
   readonly trustedDocuments: { readonly file: string | null; readonly mode: TrustMode }
 }
 
-/** How long an open connection is silent at most, in milliseconds: then it carries a sign of life. */
+/** How often a device hears from us while nothing happens, in milliseconds. */
 export interface Heartbeats {
-  /** Of a device that is present in a group. */
+  /** While it is present in a group. */
   readonly joinedMs: number
   readonly idleMs: number
 }
 
-const whole = (most: number, least = 1) => {
-  const range = `must be ${least} to ${most}`
-  return z.coerce.number('must be a number').int('must be a whole number').min(least, range).max(most, range)
+const whole = (most: number) =>
+  z.coerce.number('must be a number').int('must be a whole number').min(1, `must be 1 to ${most}`).max(most, `must be 1 to ${most}`)
+
+const milliseconds = (least: number, most: number) => {
+  const range = `must be a whole number of milliseconds, ${least} to ${most}`
+  return z.coerce.number('must be a number').int(range).min(least, range).max(most, range)
 }
 
-/** No more than this, or a lost ping would end a presence. */
-const MOST_JOINED_MS = 4_000
-/** Proxies close what is silent for a minute. */
-const MOST_IDLE_MS = 55_000
-const LEAST_MS = 500
+/** One heartbeat may be lost before a device is no longer present. */
+const LONGEST_JOINED_MS = 4_500
 
 export const transportVariables = {
   REQUESTS_PER_ADDRESS: whole(1_000_000).default(50),
   SUBSCRIPTIONS_PER_SOCKET: whole(10_000).default(200),
   STREAMS_PER_USER: whole(10_000).default(8),
-  HEARTBEAT_JOINED_MS: whole(MOST_JOINED_MS, LEAST_MS).default(4_000),
-  HEARTBEAT_IDLE_MS: whole(MOST_IDLE_MS, LEAST_MS).default(30_000),
   MESSAGES_PER_SOCKET: whole(1_000_000).default(500),
+  HEARTBEAT_JOINED_MS: milliseconds(100, LONGEST_JOINED_MS).default(4_000),
+  HEARTBEAT_IDLE_MS: milliseconds(100, 600_000).default(30_000),
   GRAPHIQL: z.enum(['on', 'off'], 'must be on or off').optional(),
   TRUSTED_DOCUMENTS: z.string().optional(),
   TRUSTED_DOCUMENTS_MODE: z.enum(['off', 'report', 'enforce'], 'must be off, report or enforce').default('off'),

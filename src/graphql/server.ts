@@ -15,6 +15,7 @@ import { Execution } from './execution.ts'
 import { createGraphiql, type Demo } from './graphiql.ts'
 import { Guard } from './guard.ts'
 import { serveHttp } from './http.ts'
+import { HttpStreams } from './http-streams.ts'
 import { Places } from './places.ts'
 import { toClientError } from './refusals.ts'
 import { readText } from './request-body.ts'
@@ -48,10 +49,8 @@ const WEBHOOK = '/webhooks/livekit'
 const FINISH_WITHIN_MS = 1_000
 /** Who sends slowly, or nothing, holds a connection no longer than this: 10 s for the headers, 20 s for the whole. Looked at twice a second. */
 const TIMES = { headersTimeout: 9_500, requestTimeout: 19_500, connectionsCheckingInterval: 500 }
-/** Event streams that a user may have open over HTTP, on all devices together. */
-const MOST_STREAMS = 8
 
-/** One HTTP server: GraphQL over POST, SSE and WebSocket, GraphiQL for a browser, LiveKit's reports, and two questions for who operates it. */
+/** One HTTP server: GraphQL over POST, streams and WebSocket, GraphiQL for a browser, LiveKit's reports, and two questions for who operates it. */
 export async function startServer({
   config,
   services,
@@ -79,7 +78,13 @@ export async function startServer({
     log,
   }
   const graphiql = transports.graphiql ? createGraphiql({ endpoint: ENDPOINT, demo }) : null
-  const graphql = serveHttp({ ...shared, places: new Places(MOST_STREAMS) })
+  const httpStreams = new HttpStreams({
+    ...shared,
+    places: new Places(transports.streamsPerUser),
+    heartbeats: transports.heartbeats,
+    patienceMs,
+  })
+  const graphql = serveHttp({ ...shared, streams: httpStreams })
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value)
@@ -113,18 +118,17 @@ export async function startServer({
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
-      const closed = close(server)
-      await webSocket[Symbol.asyncDispose]()
-      await closed
+      await close(server, [httpStreams, webSocket])
     },
   }
 }
 
-/** Stops accepting, lets what is being answered finish, then ends what would go on for ever. */
-async function close(server: Server) {
+/** Stops accepting, sends away who listens, lets what is being answered finish, then ends what would go on for ever. */
+async function close(server: Server, listening: readonly AsyncDisposable[]) {
   const closed = once(server, 'close')
   server.close()
   server.closeIdleConnections()
+  await Promise.all(listening.map((one) => one[Symbol.asyncDispose]()))
   const deadline = setTimeout(() => server.closeAllConnections(), FINISH_WITHIN_MS)
   await closed
   clearTimeout(deadline)

@@ -217,7 +217,7 @@ describe.concurrent('HTTP', () => {
 })
 
 test('A58 who is not signed in asks fifty times a second, and those who are do not notice', async () => {
-  await using neda = await startWithAdmin()
+  await using neda = await startWithAdmin({ REQUESTS_PER_ADDRESS: '50' })
   const send = (headers: Record<string, string> = {}) =>
     fetch(`${neda.url}/graphql`, {
       method: 'POST',

@@ -3,7 +3,7 @@ import { Refusal, type RefusalCode } from '../../errors.ts'
 import type { ConnectionId, GroupId, SessionId } from '../../ids.ts'
 import { idList } from '../../input.ts'
 import type { Logger } from '../../logger.ts'
-import type { RealtimeEngine } from '../../realtime/engine.ts'
+import { PRESENCE_LEASE_MS, type RealtimeEngine } from '../../realtime/engine.ts'
 import type { Floor, Position, Presence, PresenceEvent } from '../../realtime/events.ts'
 import type { Feed } from '../../realtime/feed.ts'
 import type { OpenStreams } from '../../realtime/open-streams.ts'
@@ -24,6 +24,9 @@ export class PresenceService {
   /** From whom a sign of life was noted just now: pings are 4 s apart, a lease lasts more than twice as long. */
   readonly #heardLately = new LRUCache<SessionId, true>({ max: 20_000, ttl: 1_000, ttlResolution: 100 })
 
+  /** Devices that were present somewhere when they were last heard of here. */
+  readonly #joined = new LRUCache<SessionId, true>({ max: 100_000, ttl: PRESENCE_LEASE_MS, ttlResolution: 100 })
+
   constructor(deps: PresenceDeps) {
     this.#deps = deps
   }
@@ -33,6 +36,7 @@ export class PresenceService {
     const floor = await this.#deps.engine.joinGroup({ ...asAsker(viewer, connectionId), groupId })
     // Deleted after the check above.
     if (floor.state === 'CLOSED') throw new Refusal('GROUP_CLOSED')
+    this.#joined.set(viewer.sessionId, true)
     return floor
   }
 
@@ -51,7 +55,17 @@ export class PresenceService {
   signOfLife(sessionId: SessionId): void {
     if (this.#heardLately.has(sessionId)) return
     this.#heardLately.set(sessionId, true)
-    this.#unawaited(this.#deps.engine.heartbeat({ sessionId }))
+    this.#unawaited(this.#heard(sessionId))
+  }
+
+  async #heard(sessionId: SessionId) {
+    const presentIn = await this.#deps.engine.heartbeat({ sessionId })
+    if (presentIn.length > 0) this.#joined.set(sessionId, true)
+  }
+
+  /** Whether the device is present somewhere, as far as is known: then it must be heard of often enough. */
+  isJoined(sessionId: SessionId): boolean {
+    return this.#joined.has(sessionId)
   }
 
   /** What hangs on the connection lapses sooner, unless the device shows life another way. */
