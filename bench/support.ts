@@ -48,7 +48,14 @@ export const startNeda = (folder: string, command = 'node', args: readonly strin
   start(
     command,
     args,
-    { NEDA_DATA_DIR: folder, PORT: '0', PRESS_RATE: '1000', MESSAGES_PER_SOCKET: '1000000', REQUESTS_PER_ADDRESS: '1000000' },
+    {
+      NEDA_DATA_DIR: folder,
+      PORT: '0',
+      PRESS_RATE: '1000',
+      MESSAGES_PER_SOCKET: '1000000',
+      REQUESTS_PER_ADDRESS: '1000000',
+      STREAMS_PER_USER: '10000',
+    },
     /NEDA is ready at (\S+)/,
   )
 

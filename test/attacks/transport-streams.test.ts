@@ -150,7 +150,7 @@ describe.concurrent('streams over HTTP', () => {
     const before = text.split(heartbeat).length
     await cleosWatch.get(JoinGroupDocument, { input: { groupId } })
     await expect.poll(() => text.split(heartbeat).length, { timeout: 10_000 }).toBeGreaterThan(before + 3)
-    await press(bensWatch, groupId, 'after heartbeats')
+    await press(bensWatch, groupId, 'after-heartbeats')
     expect((await heard.received.next()).data?.speakerChanged.kind).toBe('TAKEN')
     expect(heard.faults).toEqual([])
     abort.abort()
