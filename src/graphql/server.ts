@@ -8,6 +8,7 @@ import type { Webhook } from '../integrations/livekit/media-server.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenStreams } from '../realtime/open-streams.ts'
 import { AddressLimit } from './address-limit.ts'
+import { Admission } from './admission.ts'
 import { originRule, SECURITY_HEADERS } from './browsers.ts'
 import { trustedProxies } from './client.ts'
 import type { Services } from './context.ts'
@@ -66,6 +67,7 @@ export async function startServer({
   const trusted = await readTrustedDocuments(transports.trustedDocuments, log)
   const guard = new Guard({ schema, trusted, hidesSchema: config.environment === 'production', log })
   const execution = new Execution(log)
+  const admission = new Admission(transports.openingsPerSecond)
   const isAllowedOrigin = originRule(config, () => (server.address() as AddressInfo).port)
   const shared = {
     schema,
@@ -73,6 +75,7 @@ export async function startServer({
     guard,
     execution,
     addresses: new AddressLimit(transports.requestsPerAddress),
+    admission,
     path: ENDPOINT,
     isAllowedOrigin,
     isTrustedProxy: trustedProxies(config.trustedProxies),
@@ -103,6 +106,8 @@ export async function startServer({
     streams,
     places: new Places(transports.subscriptionsPerSocket),
     messageRate: transports.messagesPerSocket,
+    unknownSockets: transports.unknownSockets,
+    heartbeats: transports.heartbeats,
     patienceMs,
   })
   server.listen(config.port, config.host)
@@ -113,9 +118,10 @@ export async function startServer({
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
-      const closed = close(server)
+      // First whoever watches `readyz` learns it, and nobody who was sent away gets in again. Who talks renews by plain requests meanwhile.
+      admission[Symbol.dispose]()
       await webSocket[Symbol.asyncDispose]()
-      await closed
+      await close(server)
     },
   }
 }
