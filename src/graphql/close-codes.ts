@@ -67,14 +67,14 @@ export const closeCodes: readonly { readonly code: number; readonly back: 'yes' 
   ([code, { back }]) => ({ code: Number(code), back }),
 )
 
-/** As it stands in docs/connections.md. */
-export const closeCodeTable = (): string => {
-  const rows = (wanted: 'yes' | 'no') =>
-    Object.entries(codes)
-      .filter(([, { back }]) => back === wanted)
-      .map(([code, { why, advice }]) => `| ${code} | ${why} | ${wanted} | ${advice} |`)
-  return ['| code | why | come back | what to do |', '|---|---|---|---|', ...rows('yes'), ...rows('no')].join('\n')
-}
+const rows = (wanted: 'yes' | 'no') =>
+  Object.entries(codes)
+    .filter(([, { back }]) => back === wanted)
+    .map(([code, { why, advice }]) => `| ${code} | ${why} | ${wanted} | ${advice} |`)
+
+/** As it stands in docs/connections.md: first what one comes back from. */
+export const closeCodeTable = (): string =>
+  ['| code | why | come back | what to do |', '|---|---|---|---|', ...rows('yes'), ...rows('no')].join('\n')
 
 /** What an HTTP status says of its own, beside the codes that come with it. */
 const AFTER: Readonly<Record<number, string>> = {

@@ -54,11 +54,12 @@ export class PresenceService {
   signOfLife(sessionId: SessionId): void {
     if (this.#heardLately.has(sessionId)) return
     this.#heardLately.set(sessionId, true)
-    this.#unawaited(
-      this.#deps.engine.heartbeat({ sessionId }).then((groupIds) => {
-        if (groupIds.length > 0) this.#deps.joined.confirm(sessionId)
-      }),
-    )
+    this.#unawaited(this.#heard(sessionId))
+  }
+
+  async #heard(sessionId: SessionId) {
+    const presentIn = await this.#deps.engine.heartbeat({ sessionId })
+    if (presentIn.length > 0) this.#deps.joined.confirm(sessionId)
   }
 
   /** Whether the device is present somewhere, as far as is known: then it must be heard of often enough. */
