@@ -2,10 +2,11 @@ import { Refusal } from '../errors.ts'
 
 /** So often those who wait are looked at. */
 const TURN_MS = 10
-/** When a turn comes so late, the process has more to do than it can. */
+/** When a turn comes so late, the process has more to do than it can: then so much of the rate is let in. */
 const LATE_MS = 20
+const WHEN_LATE = 0.25
 /** Who would wait longer than this is told to come back. */
-const LONGEST_WAIT_MS = 3_000
+const LONGEST_WAIT_MS = 5_000
 /** So much of a second's openings may come at once after a pause. */
 const AT_ONCE = 0.1
 /** Told to who is sent away: at least so long, and no two the same. */
@@ -19,7 +20,7 @@ interface Waiting {
 
 /**
  * The door for what stays open: WebSockets and HTTP streams. When an instance dies, thousands come to the next one in the same second, and
- * each of them costs it more than many presses. So they are let in at a rate, and one a turn while the process does not keep up; those beyond
+ * each of them costs it more than many presses. So they are let in at a rate, and at a lower one while the process does not keep up; those beyond
  * wait in the order in which they came, and when that would take too long they are told when to come back, before anything is done for them.
  *
  * It is a rate and not a number at once: who opens slowly, or on purpose never ends opening, keeps nobody out. Requests are not held up here,
@@ -71,8 +72,7 @@ export class Admission implements Disposable {
 
   #turn(lateMs: number) {
     const now = performance.now()
-    this.#count(now)
-    if (lateMs > LATE_MS) this.#places = 1
+    this.#count(now, lateMs > LATE_MS ? WHEN_LATE : 1)
     for (; this.#places >= 1; this.#places--) {
       const next = this.#waiting.shift()
       if (!next) break
@@ -82,14 +82,14 @@ export class Admission implements Disposable {
     this.#timer = this.#waiting.length > 0 ? this.#nextTurn() : undefined
   }
 
-  #count(now: number) {
-    this.#places = Math.min(this.#mostAtOnce, this.#places + (now - this.#countedAt) * this.#perMs)
+  #count(now: number, part = 1) {
+    this.#places = Math.min(this.#mostAtOnce, this.#places + (now - this.#countedAt) * this.#perMs * part)
     this.#countedAt = now
   }
 }
 
 const comeBack = () =>
   new Refusal('SERVICE_UNAVAILABLE', {
-    sentence: 'Too many devices come at once: come back a little later.',
+    sentence: 'Not now: come back a little later.',
     retryAfterMs: RETRY_AFTER_MS.least + Math.floor(Math.random() * (RETRY_AFTER_MS.most - RETRY_AFTER_MS.least)),
   })

@@ -78,7 +78,7 @@ export const closeCodeTable = (): string =>
 
 /** What an HTTP status says of its own, beside the codes that come with it. */
 const AFTER: Readonly<Record<number, string>> = {
-  401: 'Refresh the access token once, then send it again; `SESSION_REVOKED`, `INVALID_REFRESH_TOKEN` and `REFRESH_TOKEN_REUSED`: sign in again.',
+  401: '`UNAUTHENTICATED`: again, once, after `refreshSession`. The others not as it is; after one of the last three: sign in again.',
   429: 'After `retryAfterMs`, where it is given; `LIMIT_EXCEEDED`: when something has been closed.',
   500: 'After a random time as after 1006; a mutation with the same `requestId`.',
   503: 'After `Retry-After`, where it is given, else after a random time as after 1006.',

@@ -1,17 +1,18 @@
 /**
- * npm run herd [-- --sockets n]   kills the instance that has 2,000 sockets, and prints how long it takes until all are live at another one, and
- * how that one answered meanwhile. Fails when one is not back within 30 s, or missed or repeated an event.
+ * npm run herd [-- --sockets n --openings n]   kills the instance that has 2,000 sockets, and prints how long it takes until all are live at another
+ * one, and how that one answered meanwhile. Fails when one is not back within 30 s, or missed or repeated an event. --openings is the
+ * OPENINGS_PER_SECOND of the instances.
  */
 import { parseArgs } from 'node:util'
 import { openCluster } from '../support/cluster.ts'
 import { BACK_WITHIN_MS, type Figures, playHerd } from './herd.ts'
 import type { Sample } from './probes.ts'
 
-const { values } = parseArgs({ options: { sockets: { type: 'string', default: '2000' } } })
+const { values } = parseArgs({ options: { sockets: { type: 'string', default: '2000' }, openings: { type: 'string', default: '' } } })
 const sockets = Number(values.sockets)
 
 async function main(): Promise<number> {
-  await using cluster = await openCluster({ names: ['A', 'B'] })
+  await using cluster = await openCluster({ names: ['A', 'B'], env: { OPENINGS_PER_SECOND: values.openings } })
   const figures = await playHerd(cluster, { sockets, groups: 10, devices: 11, pressEveryMs: 250 })
   const { backMs, later, unreachable, problems } = figures
   console.log(
