@@ -11,6 +11,10 @@ export interface TransportSettings {
   readonly streamsPerUser: number
   /** Of each WebSocket, per second. */
   readonly messagesPerSocket: number
+  /** WebSockets and HTTP streams that are opened, per second. */
+  readonly openingsPerSecond: number
+  /** WebSockets that have not said yet whose they are. */
+  readonly unknownSockets: number
   readonly heartbeats: Heartbeats
   readonly graphiql: boolean
   readonly trustedDocuments: { readonly file: string | null; readonly mode: TrustMode }
@@ -39,6 +43,8 @@ export const transportVariables = {
   SUBSCRIPTIONS_PER_SOCKET: whole(10_000).default(200),
   STREAMS_PER_USER: whole(10_000).default(8),
   MESSAGES_PER_SOCKET: whole(1_000_000).default(500),
+  OPENINGS_PER_SECOND: whole(1_000_000).default(400),
+  UNKNOWN_SOCKETS: whole(1_000_000).default(1_000),
   HEARTBEAT_JOINED_MS: milliseconds(100, LONGEST_JOINED_MS).default(4_000),
   HEARTBEAT_IDLE_MS: milliseconds(100, 600_000).default(30_000),
   GRAPHIQL: z.enum(['on', 'off'], 'must be on or off').optional(),
@@ -52,8 +58,10 @@ export const transportSettings = (env: TransportEnvironment, { production }: { p
   requestsPerAddress: env.REQUESTS_PER_ADDRESS,
   subscriptionsPerSocket: env.SUBSCRIPTIONS_PER_SOCKET,
   streamsPerUser: env.STREAMS_PER_USER,
-  heartbeats: { joinedMs: env.HEARTBEAT_JOINED_MS, idleMs: env.HEARTBEAT_IDLE_MS },
   messagesPerSocket: env.MESSAGES_PER_SOCKET,
+  openingsPerSecond: env.OPENINGS_PER_SECOND,
+  unknownSockets: env.UNKNOWN_SOCKETS,
+  heartbeats: { joinedMs: env.HEARTBEAT_JOINED_MS, idleMs: env.HEARTBEAT_IDLE_MS },
   graphiql: env.GRAPHIQL === undefined ? !production : env.GRAPHIQL === 'on',
   trustedDocuments: {
     file: env.TRUSTED_DOCUMENTS === undefined ? null : resolve(env.TRUSTED_DOCUMENTS),

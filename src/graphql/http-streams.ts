@@ -7,6 +7,7 @@ import { Refusal } from '../errors.ts'
 import { type ConnectionId, newId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import type { Heartbeats } from '../transport-variables.ts'
+import type { Admission } from './admission.ts'
 import { Connection } from './connection.ts'
 import type { Context, Identified, Services } from './context.ts'
 import { drain } from './drain.ts'
@@ -22,6 +23,7 @@ export interface HttpStreamsDeps {
   readonly schema: GraphQLSchema
   readonly services: Services
   readonly execution: Execution
+  readonly admission: Admission
   /** The open streams of each user. */
   readonly places: Places
   readonly heartbeats: Heartbeats
@@ -46,7 +48,6 @@ interface Reader {
 const EARLINESS = 1 / 8
 /** So many are looked at before a press may be served in between. */
 const SLICE = 100
-const RETRY_AFTER_MS = 1_000
 
 /**
  * Subscriptions over plain HTTP, as server-sent events and as Apollo's multipart. Like a WebSocket they write the text that all subscribers of
@@ -69,16 +70,24 @@ export class HttpStreams implements AsyncDisposable {
 
   /** Answers with a stream, also where there is nothing to be told but errors: clients would only repeat what is refused with a status. */
   async serve(response: ServerResponse, framing: Framing, verdict: Admitted | Refused, asker: Asker): Promise<void> {
-    if (this.#stopping) throw new Refusal('SERVICE_UNAVAILABLE', { sentence: RESTARTS, retryAfterMs: RETRY_AFTER_MS })
-    const events = 'errors' in verdict ? verdict : await this.#subscribe(verdict, asker)
+    const events = 'errors' in verdict ? verdict : await this.#open(verdict, asker, response)
+    if (events === null) return
     if (!(Symbol.asyncIterator in events)) {
       const stream = new HttpStream(response, framing)
       return stream.end(framing.result(JSON.stringify(events)) + framing.complete)
     }
-    // A reader who has left already would leave it open.
-    if (response.closed) return void (await events.return())
     response.once('close', () => void events.return())
     void this.#tell(events, { stream: new HttpStream(response, framing), viewer: asker.identity.viewer })
+  }
+
+  /** Null: its reader has left meanwhile, and would leave it open. */
+  async #open(admitted: Admitted, asker: Asker, response: ServerResponse): Promise<Events | ExecutionResult | null> {
+    await this.#deps.admission.admit()
+    if (response.closed) return null
+    const events = await this.#subscribe(admitted, asker)
+    if (!response.closed || !(Symbol.asyncIterator in events)) return events
+    await events.return()
+    return null
   }
 
   #subscribe({ document, variables, operationName }: Admitted, { identity, client }: Asker): Promise<Events | ExecutionResult> {
@@ -101,6 +110,8 @@ export class HttpStreams implements AsyncDisposable {
   /** Until its end, whoever makes it. */
   async #tell(events: Events, reader: Reader): Promise<void> {
     const { stream } = reader
+    // Too late to be one of those who leave little by little.
+    if (this.#stopping) return this.#sendAway(reader)
     this.#readers.add(reader)
     try {
       for (;;) {
@@ -146,15 +157,18 @@ export class HttpStreams implements AsyncDisposable {
   /** Sends all readers away, to come back elsewhere: those who talk last. */
   async [Symbol.asyncDispose]() {
     this.#stopping = true
-    const { services, patienceMs, log } = this.#deps
-    const restarts = new Refusal('SERVICE_UNAVAILABLE', { sentence: RESTARTS })
-    const words = JSON.stringify({ errors: [toClientError(new GraphQLError('restarts', { originalError: restarts }), log)] })
+    const { services, patienceMs } = this.#deps
     await drain(this.#readers, {
-      close: ({ stream }) => stream.end(stream.framing.sentAway(words)),
+      close: (reader) => this.#sendAway(reader),
       isTalking: ({ viewer }) => viewer !== null && services.floor.isTalking(viewer.sessionId),
       patienceMs,
     })
     clearInterval(this.#heartbeats)
+  }
+
+  #sendAway({ stream }: Reader) {
+    const restarts = new GraphQLError('restarts', { originalError: new Refusal('SERVICE_UNAVAILABLE', { sentence: RESTARTS }) })
+    stream.end(stream.framing.sentAway(JSON.stringify({ errors: [toClientError(restarts, this.#deps.log)] })))
   }
 }
 

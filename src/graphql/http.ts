@@ -57,7 +57,7 @@ export function serveHttp(deps: HttpDeps) {
 function refuseByAddress(request: IncomingMessage, response: ServerResponse, verdict: Admitted | Refused) {
   if ('kind' in verdict && verdict.kind === OperationTypeNode.MUTATION) throw notAllowed(response, 'POST')
   if (!isPreflighted(request))
-    throw new Refusal('CSRF_BLOCKED', { sentence: 'A GET needs a header x-neda-csrf, or content-type: application/json.' })
+    throw new Refusal('CSRF_BLOCKED', { sentence: 'A GET needs a bearer token, a header x-neda-csrf, or content-type: application/json.' })
 }
 
 /** As which stream it is answered; null: as one answer. What goes on and on has no place in that. */

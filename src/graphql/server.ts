@@ -8,6 +8,7 @@ import type { Webhook } from '../integrations/livekit/media-server.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenStreams } from '../realtime/open-streams.ts'
 import { AddressLimit } from './address-limit.ts'
+import { Admission } from './admission.ts'
 import { originRule, SECURITY_HEADERS } from './browsers.ts'
 import { trustedProxies } from './client.ts'
 import type { Services } from './context.ts'
@@ -65,6 +66,7 @@ export async function startServer({
   const trusted = await readTrustedDocuments(transports.trustedDocuments, log)
   const guard = new Guard({ schema, trusted, hidesSchema: config.environment === 'production', log })
   const execution = new Execution(log)
+  const admission = new Admission(transports.openingsPerSecond)
   const isAllowedOrigin = originRule(config, () => (server.address() as AddressInfo).port)
   const shared = {
     schema,
@@ -72,6 +74,7 @@ export async function startServer({
     guard,
     execution,
     addresses: new AddressLimit(transports.requestsPerAddress),
+    admission,
     path: ENDPOINT,
     isAllowedOrigin,
     isTrustedProxy: trustedProxies(config.trustedProxies),
@@ -108,6 +111,8 @@ export async function startServer({
     streams,
     places: new Places(transports.subscriptionsPerSocket),
     messageRate: transports.messagesPerSocket,
+    unknownSockets: transports.unknownSockets,
+    heartbeats: transports.heartbeats,
     patienceMs,
   })
   server.listen(config.port, config.host)
@@ -118,17 +123,19 @@ export async function startServer({
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
-      await close(server, [httpStreams, webSocket])
+      // First whoever watches `readyz` learns it, and nobody who was sent away gets in again. Who talks renews by plain requests meanwhile.
+      admission[Symbol.dispose]()
+      await Promise.all([httpStreams, webSocket].map((one) => one[Symbol.asyncDispose]()))
+      await close(server)
     },
   }
 }
 
-/** Stops accepting, sends away who listens, lets what is being answered finish, then ends what would go on for ever. */
-async function close(server: Server, listening: readonly AsyncDisposable[]) {
+/** Stops accepting, lets what is being answered finish, then ends what would go on for ever. */
+async function close(server: Server) {
   const closed = once(server, 'close')
   server.close()
   server.closeIdleConnections()
-  await Promise.all(listening.map((one) => one[Symbol.asyncDispose]()))
   const deadline = setTimeout(() => server.closeAllConnections(), FINISH_WITHIN_MS)
   await closed
   clearTimeout(deadline)

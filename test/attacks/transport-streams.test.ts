@@ -134,26 +134,45 @@ describe.concurrent('streams over HTTP', () => {
     expect((await ask(watch(), { ...bearer(), accept: 'text/event-stream', origin: 'https://evil.example.org' })).status).toBe(403)
   })
 
-  test.for(OVER_HTTP)('%s: a device hears from us often from when it has joined, and its client passes over that', async (name, { expect }) => {
-    const { groupId, bensWatch, cleosWatch } = await createTeam(neda.admin)
-    const accept = name === 'graphql-sse' ? 'text/event-stream' : APOLLO
-    const heartbeat = name === 'graphql-sse' ? ':\n\n' : '\r\n\r\n{}\r\n--graphql'
-    const abort = new AbortController()
-    const body = { query: SpeakerChangedDocument.toString(), variables: { groupId } }
-    const response = await cleosWatch.post(body, { accept }, abort.signal)
-    let text = ''
-    const reading = (async () => {
-      for await (const chunk of response.body ?? []) text += new TextDecoder().decode(chunk)
-    })().catch(() => undefined)
-    await using heard = subscribeWith(name, cleosWatch, SpeakerChangedDocument, { groupId })
-    await heard.received.next()
-    const before = text.split(heartbeat).length
-    await cleosWatch.get(JoinGroupDocument, { input: { groupId } })
-    await expect.poll(() => text.split(heartbeat).length, { timeout: 10_000 }).toBeGreaterThan(before + 3)
-    await press(bensWatch, groupId, 'after-heartbeats')
-    expect((await heard.received.next()).data?.speakerChanged.kind).toBe('TAKEN')
-    expect(heard.faults).toEqual([])
-    abort.abort()
-    await reading
-  })
+  test.for(OVER_HTTP)(
+    '%s: a device hears from us often from when it has joined, and its client passes over that',
+    async (name, { expect }) => {
+      const { groupId, bensWatch, cleosWatch } = await createTeam(neda.admin)
+      const accept = name === 'graphql-sse' ? 'text/event-stream' : APOLLO
+      const heartbeat = name === 'graphql-sse' ? ':\n\n' : '\r\n\r\n{}\r\n--graphql'
+      const abort = new AbortController()
+      const body = { query: SpeakerChangedDocument.toString(), variables: { groupId } }
+      const response = await cleosWatch.post(body, { accept }, abort.signal)
+      let text = ''
+      const reading = (async () => {
+        for await (const chunk of response.body ?? []) text += new TextDecoder().decode(chunk)
+      })().catch(() => undefined)
+      await using heard = subscribeWith(name, cleosWatch, SpeakerChangedDocument, { groupId })
+      await heard.received.next()
+      const before = text.split(heartbeat).length
+      await cleosWatch.get(JoinGroupDocument, { input: { groupId } })
+      await expect.poll(() => text.split(heartbeat).length, { timeout: 10_000 }).toBeGreaterThan(before + 3)
+      await press(bensWatch, groupId, 'after-heartbeats')
+      expect((await heard.received.next()).data?.speakerChanged.kind).toBe('TAKEN')
+      expect(heard.faults).toEqual([])
+      abort.abort()
+      await reading
+    },
+  )
+})
+
+test('too many streams at once are told when to come back, and plain requests are answered meanwhile', async () => {
+  await using neda = await startWithAdmin({ OPENINGS_PER_SECOND: '1', STREAMS_PER_USER: '1000' })
+  const { groupId, bensWatch } = await createTeam(neda.admin)
+  const abort = new AbortController()
+  const body = { query: `subscription { speakerChanged(groupId: "${groupId}") { kind } }` }
+  const open = (accept: string) => bensWatch.post(body, { accept }, abort.signal)
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => open(n % 2 === 0 ? 'text/event-stream' : APOLLO)))
+  const refused = answers.filter(({ status }) => status === 503)
+  expect(refused.length).toBeGreaterThan(20)
+  expect(answers.filter(({ status }) => status === 200).length).toBe(40 - refused.length)
+  for (const { headers } of refused) expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(await refused[0]?.json()).toMatchObject({ errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE', retryable: true } }] })
+  expect((await bensWatch.post({ query: '{ me { id } }' })).status).toBe(200)
+  abort.abort()
 })

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { GraphQLInt, GraphQLObjectType, GraphQLSchema, GraphQLString, OperationTypeNode, parse } from 'graphql'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
+import { Admission } from '../../src/graphql/admission.ts'
 import type { Services } from '../../src/graphql/context.ts'
 import { Execution } from '../../src/graphql/execution.ts'
 import { HttpStreams, type HttpStreamsDeps } from '../../src/graphql/http-streams.ts'
@@ -55,7 +56,18 @@ async function world({ joined = [], talking = [], ...deps }: Partial<HttpStreams
   const services = { presence, floor } as unknown as Services
   const heartbeats = { joinedMs: BEAT_MS, idleMs: 60_000 }
   const execution = new Execution(log)
-  const streams = new HttpStreams({ schema, services, execution, places: new Places(8), heartbeats, patienceMs: 0, log, ...deps })
+  const admission = stack.use(new Admission(1_000))
+  const streams = new HttpStreams({
+    schema,
+    services,
+    execution,
+    admission,
+    places: new Places(8),
+    heartbeats,
+    patienceMs: 0,
+    log,
+    ...deps,
+  })
   const verdict = {
     document: parse('subscription { told { n text } }'),
     kind: OperationTypeNode.SUBSCRIPTION,

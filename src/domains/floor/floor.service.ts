@@ -19,12 +19,14 @@ import { asAsker, type Viewer } from '../auth/auth.service.ts'
 import type { MemberStanding } from '../auth/facts.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
 import { type Outcome, refused } from '../outcome.ts'
+import type { Joined } from '../presence/joined.ts'
 import { guarded, watchGroup } from '../presence/presence.service.ts'
 
 export interface FloorDeps {
   readonly engine: RealtimeEngine
   readonly groups: GroupsService
   readonly streams: OpenStreams
+  readonly joined: Joined
 }
 
 export interface FloorRequest {
@@ -75,6 +77,8 @@ export class FloorService {
       burstId: newId<BurstId>(),
       voiceSessionId: newId<VoiceSessionId>(),
     })
+    // A press joins.
+    this.#deps.joined.add(viewer.sessionId)
     if (answer.outcome === 'GRANTED') this.#talks(viewer.sessionId, connectionId)
     return answer
   }

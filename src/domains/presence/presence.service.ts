@@ -3,29 +3,28 @@ import { Refusal, type RefusalCode } from '../../errors.ts'
 import type { ConnectionId, GroupId, SessionId } from '../../ids.ts'
 import { idList } from '../../input.ts'
 import type { Logger } from '../../logger.ts'
-import { PRESENCE_LEASE_MS, type RealtimeEngine } from '../../realtime/engine.ts'
+import type { RealtimeEngine } from '../../realtime/engine.ts'
 import type { Floor, Position, Presence, PresenceEvent } from '../../realtime/events.ts'
 import type { Feed } from '../../realtime/feed.ts'
 import type { OpenStreams } from '../../realtime/open-streams.ts'
 import { openStream, type Stream } from '../../realtime/stream.ts'
 import { asAsker, type Viewer } from '../auth/auth.service.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
+import type { Joined } from './joined.ts'
 
 export interface PresenceDeps {
   readonly engine: RealtimeEngine
   readonly groups: GroupsService
   readonly streams: OpenStreams
+  readonly joined: Joined
   readonly log: Logger
 }
 
 export class PresenceService {
   readonly #deps: PresenceDeps
 
-  /** From whom a sign of life was noted just now: pings are 4 s apart, a lease lasts more than twice as long. */
+  /** From whom a sign of life was noted just now: a lease lasts many times as long. */
   readonly #heardLately = new LRUCache<SessionId, true>({ max: 20_000, ttl: 1_000, ttlResolution: 100 })
-
-  /** Devices that were present somewhere when they were last heard of here. */
-  readonly #joined = new LRUCache<SessionId, true>({ max: 100_000, ttl: PRESENCE_LEASE_MS, ttlResolution: 100 })
 
   constructor(deps: PresenceDeps) {
     this.#deps = deps
@@ -36,7 +35,7 @@ export class PresenceService {
     const floor = await this.#deps.engine.joinGroup({ ...asAsker(viewer, connectionId), groupId })
     // Deleted after the check above.
     if (floor.state === 'CLOSED') throw new Refusal('GROUP_CLOSED')
-    this.#joined.set(viewer.sessionId, true)
+    this.#deps.joined.add(viewer.sessionId)
     return floor
   }
 
@@ -60,12 +59,12 @@ export class PresenceService {
 
   async #heard(sessionId: SessionId) {
     const presentIn = await this.#deps.engine.heartbeat({ sessionId })
-    if (presentIn.length > 0) this.#joined.set(sessionId, true)
+    if (presentIn.length > 0) this.#deps.joined.confirm(sessionId)
   }
 
   /** Whether the device is present somewhere, as far as is known: then it must be heard of often enough. */
   isJoined(sessionId: SessionId): boolean {
-    return this.#joined.has(sessionId)
+    return this.#deps.joined.has(sessionId)
   }
 
   /** What hangs on the connection lapses sooner, unless the device shows life another way. */
