@@ -8,10 +8,12 @@ import type { SessionId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenStreams } from '../realtime/open-streams.ts'
 import type { AddressLimit } from './address-limit.ts'
+import { SESSION_REVOKED, TOKEN_REFUSED, TRY_AGAIN_LATER } from './close-codes.ts'
 import type { Connection, TokenOfConnection } from './connection.ts'
 import { type Context, type Identity, identify, type Services } from './context.ts'
 import type { Events, Execution } from './execution.ts'
 import type { Guard } from './guard.ts'
+import type { Pinged } from './pings.ts'
 import type { Places } from './places.ts'
 import { toClientError } from './refusals.ts'
 import { requestOf } from './request.ts'
@@ -25,11 +27,12 @@ export interface ProtocolDeps {
   readonly addresses: AddressLimit
   /** The subscriptions of each socket. */
   readonly places: Places
+  readonly signedIn: (device: Device) => void
   readonly log: Logger
 }
 
 /** What we know of one socket. */
-export interface Device {
+export interface Device extends Pinged {
   readonly socket: WebSocket
   /** What the socket writes to. */
   readonly raw: Duplex
@@ -37,14 +40,7 @@ export interface Device {
   readonly client: Client
   /** Proved when the socket was opened. */
   sessionId: SessionId | null
-  /** Pings that were not answered yet. */
-  unanswered: number
 }
-
-/** Close codes that clients understand: the first two are final or retried by graphql-ws, the others are retried. */
-const SESSION_REVOKED = 4401
-const TOKEN_REFUSED = 4403
-const TRY_AGAIN_LATER = 1013
 
 /** Why a token is refused is told to nobody: most often this is it. */
 const TOKEN_EXPIRED = 'Token expired or not valid'
@@ -67,6 +63,7 @@ export function graphqlProtocol(deps: ProtocolDeps) {
         const authorization = connectionParams?.authorization ?? connectionParams?.Authorization
         const { viewer, refusal, tokenExpiresAt } = await identify(services, typeof authorization === 'string' ? authorization : null)
         device.sessionId = viewer?.sessionId ?? null
+        if (viewer) deps.signedIn(device)
         if (viewer) closeWithSession(viewer.sessionId, device, deps)
         if (viewer && tokenExpiresAt !== null) closeWithToken({ sessionId: viewer.sessionId, expiresAt: tokenExpiresAt }, device)
         if (!refusal) return true
