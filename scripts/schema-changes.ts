@@ -1,4 +1,4 @@
-import { buildSchema, findBreakingChanges, findDangerousChanges } from 'graphql'
+import { type BreakingChange, buildSchema, type DangerousChange, findBreakingChanges, findDangerousChanges } from 'graphql'
 
 export interface SchemaChanges {
   /** What a client that was built from the former schema can no longer send, or no longer read. */
@@ -10,6 +10,7 @@ export interface SchemaChanges {
 /** What one schema does to clients that were built from another. What is only added is neither. */
 export function schemaChanges(former: string, present: string): SchemaChanges {
   const [before, after] = [buildSchema(former), buildSchema(present)]
-  const sentence = ({ type, description }: { type: string; description: string }) => `${type}: ${description}`
   return { breaking: findBreakingChanges(before, after).map(sentence), dangerous: findDangerousChanges(before, after).map(sentence) }
 }
+
+const sentence = ({ type, description }: BreakingChange | DangerousChange) => `${type}: ${description}`
