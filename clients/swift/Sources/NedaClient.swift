@@ -60,7 +60,7 @@ public final class NedaClient: Sendable {
             // The network, an instance that stops, a token that has run out: the next try asks for a new token.
           }
           // Full jitter, so that all watches that lost an instance do not come back at once.
-          let longest = min(30.0, 0.5 * pow(2.0, Double(attempts)))
+          let longest = min(15.0, pow(2.0, Double(attempts)))
           attempts += 1
           try? await Task.sleep(nanoseconds: UInt64(Double.random(in: 0..<longest) * 1_000_000_000))
         }

@@ -70,7 +70,7 @@ class NedaClient(url: String, private val tokens: Tokens) : AutoCloseable {
         refusalOf(response)?.let { if (it in FINAL) throw NedaException(it) }
       }
       // Full jitter, so that all watches that lost an instance do not come back at once.
-      delay(Random.nextLong(minOf(30_000L, 500L shl minOf(attempts++, 6))))
+      delay(Random.nextLong(minOf(15_000L, 1_000L shl minOf(attempts++, 4))))
     }
   }
 
