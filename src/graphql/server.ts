@@ -21,6 +21,7 @@ import { Places } from './places.ts'
 import { toClientError } from './refusals.ts'
 import { readText } from './request-body.ts'
 import { schema } from './schema.ts'
+import { serveSchemaText } from './schema-text.ts'
 import { readTrustedDocuments } from './trusted-documents.ts'
 import { serveWebSocket } from './websocket.ts'
 
@@ -44,6 +45,8 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const ENDPOINT = '/graphql'
+/** The schema as a file. */
+const SCHEMA = '/schema.graphql'
 /** Where LiveKit reports what happens in rooms. */
 const WEBHOOK = '/webhooks/livekit'
 /** How long open requests may take to finish when the server stops. */
@@ -64,7 +67,8 @@ export async function startServer({
 }: ServerDeps): Promise<RunningServer> {
   const { transports } = config
   const trusted = await readTrustedDocuments(transports.trustedDocuments, log)
-  const guard = new Guard({ schema, trusted, hidesSchema: config.environment === 'production', log })
+  const hidesSchema = config.environment === 'production'
+  const guard = new Guard({ schema, trusted, hidesSchema, log })
   const execution = new Execution(log)
   const admission = new Admission(transports.openingsPerSecond)
   const isAllowedOrigin = originRule(config, () => (server.address() as AddressInfo).port)
@@ -88,6 +92,7 @@ export async function startServer({
     patienceMs,
   })
   const graphql = serveHttp({ ...shared, streams: httpStreams })
+  const schemaText = serveSchemaText({ ...shared, hidesSchema })
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value)
@@ -98,6 +103,7 @@ export async function startServer({
       return (await ready()) ? say(response, 200, { status: 'ready' }) : say(response, 503, { status: 'not ready' })
     if (pathname === '/' && graphiql) return response.writeHead(302, { location: ENDPOINT }).end()
     if (pathname === WEBHOOK && webhook) return hear(webhook, request, response)
+    if (pathname === SCHEMA) return schemaText(request, response)
     if (pathname !== ENDPOINT) throw new Refusal('NOT_FOUND')
     if (graphiql && request.method === 'GET' && request.headers.accept?.includes('text/html')) return graphiql(request, response)
     return graphql(request, response, address)
