@@ -47,14 +47,18 @@ const TOKEN_EXPIRED = 'Token expired or not valid'
 
 const INIT_WITHIN_MS = 3_000
 const LAST_WORDS_MS = 50
+const ANSWERS_WITHIN_MS = 500
+
+/** What an operation over a socket knows of it. */
+type Asked = Context & { readonly connection: Connection }
 
 /** The protocol between a socket and the operations. */
 export function graphqlProtocol(deps: ProtocolDeps) {
   const { schema, services, guard, execution, addresses, places, log } = deps
   return makeServer<{ authorization?: unknown; Authorization?: unknown }, Device>({
     connectionInitWaitTimeout: INIT_WITHIN_MS,
-    execute: execution.execute,
-    subscribe: (args) => execution.subscribe(args, { take: () => places.take((args.contextValue as Context).connectionId ?? '') }),
+    execute: (args) => (args.contextValue as Asked).connection.answer(execution.execute(args)),
+    subscribe: (args) => execution.subscribe(args, { take: () => places.take((args.contextValue as Asked).connection.id) }),
     onOperation: ({ extra: device }, id, _payload, _args, result) =>
       isEvents(result) ? writeEvents(result, id, device, execution) : undefined,
     // Whatever is thrown here would close the socket with 4500, after which clients never come back.
@@ -125,23 +129,28 @@ export function readMessage(text: string): string | null {
 }
 
 /** A socket ends with the session that opened it. */
-function closeWithSession(sessionId: SessionId, { socket }: Device, { streams, services: { auth } }: ProtocolDeps) {
+function closeWithSession(sessionId: SessionId, device: Device, { streams, services: { auth } }: ProtocolDeps) {
   const lost = () => (auth.isSignedIn(sessionId) ? null : 'SESSION_REVOKED')
-  const end = () => closeSoon(socket, SESSION_REVOKED, 'This device has been signed out')
-  socket.once('close', streams.add({ lost, end }))
+  const end = () => closeSoon(device, SESSION_REVOKED, 'This device has been signed out')
+  device.socket.once('close', streams.add({ lost, end }))
 }
 
 /** And with the access token, unless the device sends the next one in time (renewConnection). */
-function closeWithToken(token: TokenOfConnection, { socket, connection }: Device) {
-  connection.begin(token)
-  const end = () => closeSoon(socket, TOKEN_REFUSED, TOKEN_EXPIRED)
-  socket.once('close', connection.onExpiry(end))
+function closeWithToken(token: TokenOfConnection, device: Device) {
+  device.connection.begin(token)
+  const end = () => closeSoon(device, TOKEN_REFUSED, TOKEN_EXPIRED)
+  device.socket.once('close', device.connection.onExpiry(end))
 }
 
-/** When what it watched has been told why. */
-function closeSoon(socket: WebSocket, code: number, reason: string) {
-  const last = setTimeout(() => socket.close(code, reason), LAST_WORDS_MS)
+/** When what it asked has been answered, such as that it is signed out, and what it watched has been told why; in any case soon. */
+function closeSoon({ socket, connection }: Device, code: number, reason: string) {
+  const close = () => socket.close(code, reason)
+  let last = setTimeout(close, ANSWERS_WITHIN_MS)
   socket.once('close', () => clearTimeout(last))
+  void connection.answered().then(() => {
+    clearTimeout(last)
+    if (socket.readyState === socket.OPEN) last = setTimeout(close, LAST_WORDS_MS)
+  })
 }
 
 const isEvents = (result: unknown): result is Events => typeof result === 'object' && result !== null && Symbol.asyncIterator in result
