@@ -36,9 +36,7 @@ export function serveHttp(deps: HttpDeps) {
     if (request.method === 'OPTIONS') return yoga(request, response)
     if (request.method !== 'POST' && request.method !== 'GET') throw notAllowed(response, 'GET, POST')
     refuseForeignPages(request, isAllowedOrigin)
-    // So that the page can read a refusal too.
-    if (request.headers.origin !== undefined) response.setHeader('access-control-allow-origin', request.headers.origin)
-    response.setHeader('vary', 'origin')
+    letPageRead(request, response)
     refuseTokenInAddress(address.searchParams)
     const client = clientOf(request, isTrustedProxy)
     const identity = await identify(services, request.headers.authorization ?? null)
@@ -51,6 +49,14 @@ export function serveHttp(deps: HttpDeps) {
     if (framing) return streams.serve(response, framing, verdict, { identity, client })
     return yoga(request, response, { verdict, identity, client })
   }
+}
+
+/** Refusals and streams too, and whatever the page says of credentials: none of ours is a cookie. */
+function letPageRead({ headers: { origin } }: IncomingMessage, response: ServerResponse) {
+  response.setHeader('vary', 'origin')
+  if (origin === undefined) return
+  response.setHeader('access-control-allow-origin', origin)
+  response.setHeader('access-control-allow-credentials', 'true')
 }
 
 /** An address can be sent by a link: it changes nothing, and the sender has shown that it is no link. */

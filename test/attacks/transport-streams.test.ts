@@ -131,6 +131,7 @@ describe.concurrent('streams over HTTP', () => {
   test('a page of an allowed origin may read a stream, another one gets none', async () => {
     const { headers } = await ask(watch(), { ...bearer(), accept: 'text/event-stream', origin: ORIGIN })
     expect(headers.get('access-control-allow-origin')).toBe(ORIGIN)
+    expect(headers.get('access-control-allow-credentials')).toBe('true')
     expect((await ask(watch(), { ...bearer(), accept: 'text/event-stream', origin: 'https://evil.example.org' })).status).toBe(403)
   })
 
