@@ -66,6 +66,8 @@ export function graphqlProtocol(deps: ProtocolDeps) {
       try {
         const authorization = connectionParams?.authorization ?? connectionParams?.Authorization
         const { viewer, refusal, tokenExpiresAt } = await identify(services, typeof authorization === 'string' ? authorization : null)
+        // Gone meanwhile: nothing would ever end what is begun for it here.
+        if (device.socket.readyState === device.socket.CLOSED) return false
         device.sessionId = viewer?.sessionId ?? null
         if (viewer) closeWithSession(viewer.sessionId, device, deps)
         if (viewer && tokenExpiresAt !== null) closeWithToken({ sessionId: viewer.sessionId, expiresAt: tokenExpiresAt }, device)
@@ -185,10 +187,13 @@ const closeCodeOf = ({ code, retryable }: Refusal) =>
 
 const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown)))
 
-/** Resolves when the socket has taken the text; one that is closed takes anything. */
+/**
+ * Resolves when the socket has taken the text; one that is closed takes anything. So does one that fails: it is about to close, which ends its
+ * streams. An error instead would make graphql-ws forget the stream without ending it.
+ */
 export function write(socket: WebSocket, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     if (socket.readyState !== socket.OPEN) return resolve()
-    socket.send(text, (error) => (error ? reject(error) : resolve()))
+    socket.send(text, () => resolve())
   })
 }
