@@ -7,6 +7,7 @@ import type { Refusal } from '../errors.ts'
 import type { SessionId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenStreams } from '../realtime/open-streams.ts'
+import { pause } from '../realtime/pause.ts'
 import type { AddressLimit } from './address-limit.ts'
 import { SESSION_REVOKED, TOKEN_REFUSED, TRY_AGAIN_LATER } from './close-codes.ts'
 import type { Connection, TokenOfConnection } from './connection.ts'
@@ -66,6 +67,8 @@ export function graphqlProtocol(deps: ProtocolDeps) {
       try {
         const authorization = connectionParams?.authorization ?? connectionParams?.Authorization
         const { viewer, refusal, tokenExpiresAt } = await identify(services, typeof authorization === 'string' ? authorization : null)
+        // Gone meanwhile: nothing would ever end what is begun for it here.
+        if (device.socket.readyState === device.socket.CLOSED) return false
         device.sessionId = viewer?.sessionId ?? null
         if (viewer) deps.signedIn(device)
         if (viewer) closeWithSession(viewer.sessionId, device, deps)
@@ -131,26 +134,26 @@ export function readMessage(text: string): string | null {
 /** A socket ends with the session that opened it. */
 function closeWithSession(sessionId: SessionId, device: Device, { streams, services: { auth } }: ProtocolDeps) {
   const lost = () => (auth.isSignedIn(sessionId) ? null : 'SESSION_REVOKED')
-  const end = () => closeSoon(device, SESSION_REVOKED, 'This device has been signed out')
+  const end = () => void closeSoon(device, SESSION_REVOKED, 'This device has been signed out')
   device.socket.once('close', streams.add({ lost, end }))
 }
 
 /** And with the access token, unless the device sends the next one in time (renewConnection). */
 function closeWithToken(token: TokenOfConnection, device: Device) {
   device.connection.begin(token)
-  const end = () => closeSoon(device, TOKEN_REFUSED, TOKEN_EXPIRED)
+  const end = () => void closeSoon(device, TOKEN_REFUSED, TOKEN_EXPIRED)
   device.socket.once('close', device.connection.onExpiry(end))
 }
 
 /** When what it asked has been answered, such as that it is signed out, and what it watched has been told why; in any case soon. */
-function closeSoon({ socket, connection }: Device, code: number, reason: string) {
-  const close = () => socket.close(code, reason)
-  let last = setTimeout(close, ANSWERS_WITHIN_MS)
-  socket.once('close', () => clearTimeout(last))
-  void connection.answered().then(() => {
-    clearTimeout(last)
-    if (socket.readyState === socket.OPEN) last = setTimeout(close, LAST_WORDS_MS)
-  })
+async function closeSoon({ socket, connection }: Device, code: number, reason: string) {
+  const closed = new AbortController()
+  socket.once('close', () => closed.abort())
+  const { signal } = closed
+  await Promise.race([connection.answered(), pause(ANSWERS_WITHIN_MS, signal)])
+  await pause(LAST_WORDS_MS, signal)
+  closed.abort()
+  socket.close(code, reason)
 }
 
 const isEvents = (result: unknown): result is Events => typeof result === 'object' && result !== null && Symbol.asyncIterator in result
@@ -191,10 +194,13 @@ const closeCodeOf = ({ code, retryable }: Refusal) =>
 
 const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown)))
 
-/** Resolves when the socket has taken the text; one that is closed takes anything. */
+/**
+ * Resolves when the socket has taken the text; one that is closed takes anything. So does one that fails: it is about to close, which ends its
+ * streams. An error instead would make graphql-ws forget the stream without ending it.
+ */
 export function write(socket: WebSocket, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     if (socket.readyState !== socket.OPEN) return resolve()
-    socket.send(text, (error) => (error ? reject(error) : resolve()))
+    socket.send(text, () => resolve())
   })
 }
