@@ -251,6 +251,7 @@ describe('the page', () => {
       NEDA_DATA_DIR: join(folder.path, 'production'),
       NODE_ENV: 'production',
       NEDA_EMBEDDED: 'allowed',
+      GRAPHIQL: 'on',
     })
     await using context = await visitor()
     expect(await (await get()).text()).toContain(DEMO_PASSWORD)
