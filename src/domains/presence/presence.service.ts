@@ -82,7 +82,7 @@ export class PresenceService {
 }
 
 /** What ended by a group's deletion is told before its streams end; it may still be on its way from the engine. */
-const LAST_WORDS_MS = 250
+const LAST_WORDS_MS = 750
 /** Who watches a floor hears CLOSED, which may take its turn behind thousands, and ends the stream. This is for when it does not come. */
 const CLOSED_WITHIN_MS = 5_000
 
