@@ -13,7 +13,6 @@ const dist = `${root}sdk/dist`
 const run = (file: string, ...args: string[]) => execFileSync(process.execPath, [file, ...args], { cwd: root, stdio: 'inherit' })
 
 rmSync(dist, { recursive: true, force: true })
-run('codegen.ts')
 // What runs has no comments, what is read has them.
 const compiler = `${root}node_modules/typescript/bin/tsc`
 run(compiler, '-p', 'sdk', '--declaration', 'false', '--removeComments')

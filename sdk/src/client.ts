@@ -142,6 +142,7 @@ export class NedaClient {
       live: (isLive) => observer.live?.(isLive),
       ended: (error) => {
         forget()
+        this.#heardOf(error)
         observer.ended(error)
       },
     })
@@ -193,6 +194,7 @@ export class NedaClient {
       throw error
     })
     const refusal = refusalIn(answer)
+    if (refusal) this.#heardOf(refusal)
     if (!refusal || !needsToken(refusal)) return answer
     const next = await this.#keeper.refused(accessToken)
     return (await this.#post(operation, next, options)).answer
@@ -237,6 +239,11 @@ export class NedaClient {
       // No answer of GraphQL.
       return false
     }
+  }
+
+  /** Signed out elsewhere: the tokens open nothing any more. */
+  #heardOf(error: NedaError) {
+    if (error.code === 'SESSION_REVOKED') void this.#keeper.clear(error)
   }
 
   #end(why: NedaError) {

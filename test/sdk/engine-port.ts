@@ -176,7 +176,18 @@ export class EnginePort implements TalkPort {
   }
 }
 
-const burstOf = ({ id, speaker, priority, fencingToken, startedAt, expiresAt, endedAt, endReason, revokedBy, sessionId }: Burst): Burstly => ({
+const burstOf = ({
+  id,
+  speaker,
+  priority,
+  fencingToken,
+  startedAt,
+  expiresAt,
+  endedAt,
+  endReason,
+  revokedBy,
+  sessionId,
+}: Burst): Burstly => ({
   id,
   speaker,
   priority,

@@ -1,5 +1,5 @@
-import { type Cue, TalkSession } from '../../sdk/src/index.ts'
 import { randomNumbers } from '../../prisma/seed.ts'
+import { type Cue, TalkSession } from '../../sdk/src/index.ts'
 import { type GroupId, newId } from '../../src/ids.ts'
 import { MemoryEngine } from '../../src/realtime/memory/memory-engine.ts'
 import { actor } from '../realtime/actors.ts'
