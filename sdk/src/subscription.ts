@@ -122,9 +122,10 @@ export class Subscription<Result> {
     return new Promise((resolve) => {
       let wasOpen = false
       const end = (error: NedaError | null) => {
+        // Before it is stopped, which is an ending too.
+        resolve({ error, wasOpen })
         this.#stopStream()
         this.#stopStream = () => {}
-        resolve({ error, wasOpen })
       }
       const sink: Sink = {
         opened: () => {

@@ -1,5 +1,7 @@
 import { NedaClient, SpeakerChangedDocument } from '@neda/sdk'
 
+const QUIET_MS = 6_000
+
 /**
  * A device on the packed SDK, in Node or in a browser: presses and lets go for so long, and writes down all that it was told.
  *
@@ -8,11 +10,11 @@ import { NedaClient, SpeakerChangedDocument } from '@neda/sdk'
 export async function talkFor({ url, username, password, groupId, transport, ms }) {
   const neda = new NedaClient({ url, transport })
   // As a person does who is told that there is no network.
-  while (!(await neda.tokens())) {
+  while (!(await neda.tokens()))
     await neda.signIn({ username, password, deviceName: transport }).catch((error) => {
       if (!error.retryable) throw error
+      return pause(500)
     })
-  }
   const report = { events: [], talks: [], ends: [], heard: 0, reconnects: 0 }
   let isLive = false
   let lastAt = performance.now()
@@ -48,12 +50,10 @@ export async function talkFor({ url, username, password, groupId, transport, ms 
     radio.release()
     await pause(100 + Math.random() * 600)
   }
-  // Until it has caught up and nothing more comes.
-  for (const until = performance.now() + 40_000; performance.now() < until && !(isLive && performance.now() - lastAt > 3_000); )
+  // Until it has caught up and nothing more comes: what was left of a lease has ended too.
+  for (const until = performance.now() + 40_000; performance.now() < until && !(isLive && performance.now() - lastAt > QUIET_MS); )
     await pause(100)
-  const { epoch, sequence } = radio.state.floor ?? {}
-  report.last = { epoch, sequence }
-  report.ends.length = report.ends.filter((code) => code !== 'CLOSED').length
+  // By then; for closing is an end too.
   const ends = [...report.ends]
   await neda.close()
   return { ...report, ends }

@@ -69,9 +69,10 @@ export async function endure(project: Project, ms: number): Promise<Outcome[]> {
     const given = { url: `http://127.0.0.1:${proxy.port}`, username: ben.username, password: PASSWORD, groupId, transport, ms }
     prepared.push({ device, proxy, other, talk: () => places[place](given) })
   }
-  return Promise.all(
+  return await Promise.all(
     prepared.map(async ({ device, proxy, other, talk }, index) => {
-      const [report, faults] = await Promise.all([talk(), badWeather(proxy, ms, index + 1), other.talkFor(ms)])
+      const failed = (error: unknown): Report => ({ events: [], talks: [], ends: [String(error).slice(0, 500)], heard: 0, reconnects: 0 })
+      const [report, faults] = await Promise.all([talk().catch(failed), badWeather(proxy, ms, index + 1), other.talkFor(ms)])
       return judged({ device, report, faults, happened: other.happened })
     }),
   )

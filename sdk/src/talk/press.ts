@@ -232,9 +232,8 @@ export class Press {
     const checks = this.#phase === 'QUEUED' && wait > CHECK_EVERY_MS
     this.#cancelTimer = clock.after(checks ? CHECK_EVERY_MS : wait, () => {
       this.settle()
-      if (this.#phase !== 'QUEUED') return
-      this.#schedule()
-      void this.#ask()
+      if (this.#phase === 'REQUESTING' || this.#phase === 'QUEUED') this.#schedule()
+      if (this.#phase === 'QUEUED') void this.#ask()
     })
   }
 

@@ -13,7 +13,7 @@ export interface TransportsDeps {
   readonly isReachable: () => Promise<boolean>
 }
 
-/** So often in a row one cannot be opened before the next is tried. */
+/** So many openings in a row fail before the next one is tried. */
 const PATIENCE = 3
 
 /**

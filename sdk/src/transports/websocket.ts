@@ -99,7 +99,7 @@ export class WebSocketTransport implements Transport {
   async #subscribe(link: WebSocketLink, operation: Operation, sink: Sink, stopped: AbortSignal) {
     try {
       await link.ready
-      if (stopped.aborted) return
+      if (stopped.aborted) return this.#linger()
       const stop = link.subscribe(operation, sink)
       stopped.addEventListener('abort', stop)
       sink.opened()
@@ -111,7 +111,8 @@ export class WebSocketTransport implements Transport {
   #linger() {
     this.#cancelLinger()
     this.#cancelLinger = this.#deps.environment.clock.after(LINGER_MS, () => {
-      if (this.#link?.isIdle) this.#link.close()
+      // One that is being opened is waited for.
+      if (this.#link?.isOpen && this.#link.isIdle) this.#link.close()
     })
   }
 }
