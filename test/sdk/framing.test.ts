@@ -49,7 +49,7 @@ describe.each(Object.entries(STREAMS))('%s', (_name, { framing, contentType, tex
 test('a part is told when it has come in, not with the next one', () => {
   const told: unknown[] = []
   const parse = multipart.parser('multipart/mixed;boundary=graphql', { next: (answer) => told.push(answer), complete: () => undefined })
-  parse('\r\n--graphql\r\ncontent-type: application/json\r\n\r\n{"payload":{"data":{"n":1}}}\r\n--graphql\r\n')
+  parse('\r\n--graphql\r\ncontent-type: application/json\r\n\r\n{"payload":{"data":{"n":1}}}\r\n--graphql')
   expect(told).toEqual([{ data: { n: 1 } }])
 })
 

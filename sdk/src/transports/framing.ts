@@ -50,16 +50,20 @@ export const multipart: Framing = {
     let rest = '\r\n'
     return (text) => {
       rest += text
+      // A part has come in with the delimiter after it; what follows that may come with the next one, much later.
       for (let end = rest.indexOf(delimiter); end >= 0; end = rest.indexOf(delimiter)) {
-        // Two more characters say whether it is the last.
-        if (rest.length < end + delimiter.length + 2) return
         readPart(rest.slice(0, end), reader)
-        rest = rest.slice(end + delimiter.length)
-        if (rest.startsWith('--')) return reader.complete()
+        rest = `${AFTER_DELIMITER}${rest.slice(end + delimiter.length)}`
       }
+      if (!rest.startsWith(`${AFTER_DELIMITER}--`)) return
+      rest = ''
+      reader.complete()
     }
   },
 }
+
+/** Stands for the delimiter that was read, so that two dashes behind it are known for the end. */
+const AFTER_DELIMITER = '\u0000'
 
 interface Part {
   readonly payload?: Answer | null
