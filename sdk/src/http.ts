@@ -57,7 +57,7 @@ function parsed(text: string): Answer | null {
 }
 
 /** In seconds or as a date. */
-export function retryAfterMs({ headers }: Response): number | undefined {
+function retryAfterMs({ headers }: Response): number | undefined {
   const value = headers.get('retry-after')
   if (value === null) return undefined
   const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now()

@@ -16,18 +16,17 @@ export async function talkFor({ url, username, password, groupId, transport, ms 
       return pause(500)
     })
   const report = { events: [], talks: [], ends: [], heard: 0, reconnects: 0 }
-  let isLive = false
-  let lastAt = performance.now()
+  const now = { isLive: false, heardAt: performance.now() }
   neda.observe(
     SpeakerChangedDocument,
     { groupId },
     {
       next: ({ speakerChanged: { kind, gap, floor } }) => {
-        lastAt = performance.now()
+        now.heardAt = performance.now()
         report.events.push({ kind, gap, epoch: floor.epoch, sequence: floor.sequence })
       },
       live: (live) => {
-        isLive = live
+        now.isLive = live
         if (!live) report.reconnects += 1
       },
       ended: (error) => report.ends.push(String(error.code)),
@@ -51,8 +50,8 @@ export async function talkFor({ url, username, password, groupId, transport, ms 
     await pause(100 + Math.random() * 600)
   }
   // Until it has caught up and nothing more comes: what was left of a lease has ended too.
-  for (const until = performance.now() + 40_000; performance.now() < until && !(isLive && performance.now() - lastAt > QUIET_MS); )
-    await pause(100)
+  for (const until = performance.now() + 40_000; performance.now() < until; await pause(100))
+    if (now.isLive && performance.now() - now.heardAt > QUIET_MS) break
   // By then; for closing is an end too.
   const ends = [...report.ends]
   await neda.close()

@@ -15,7 +15,7 @@ import type { Project } from './packed-sdk.ts'
 import { trusting } from './trusting.ts'
 
 /** What a device wrote down. */
-export interface Report {
+interface Report {
   readonly events: readonly { readonly kind: string; readonly gap: boolean; readonly epoch: string; readonly sequence: number }[]
   readonly talks: readonly { readonly burstId: string; readonly from: number; readonly to: number; readonly cause: string }[]
   readonly ends: readonly string[]

@@ -211,7 +211,7 @@ const floorOf = ({ state, burst, queueLength, epoch, sequence, at }: Floor): Flo
   serverTime: iso(at),
 })
 
-const messageOf = ({ to: _, burst, floor, ...message }: FloorMessage): Message => ({
+const messageOf = ({ burst, floor, ...message }: FloorMessage): Message => ({
   ...message,
   burst: burst && burstOf(burst),
   floor: floorOf(floor),

@@ -26,7 +26,7 @@ export interface AskOptions {
   readonly fast?: boolean
 }
 
-export interface FloorRequest {
+interface FloorRequest {
   readonly requestId: string
   readonly queue: boolean
   readonly priority: FloorPriority | null

@@ -2,7 +2,7 @@ import { type GraphQLErrorBody, NedaError } from '../errors.ts'
 import type { Answer } from '../http.ts'
 
 /** What is told by a piece of a stream. */
-export interface Reader {
+interface Reader {
   next(answer: Answer): void
   complete(): void
 }
