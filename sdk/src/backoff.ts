@@ -2,7 +2,7 @@ import { sleep } from './clock.ts'
 import type { Environment } from './environment.ts'
 
 const FIRST_MS = 1_000
-const LONGEST_MS = 20_000
+const LONGEST_MS = 15_000
 
 /**
  * How long all that failed wait before they try again: a random part of a time that doubles (full jitter), so that a fleet that was cut off at

@@ -45,6 +45,8 @@ export class Subscription<Result> {
   #after: string | undefined
   #isStopped = false
   #isLive = false
+  /** A new token, and nothing has come with it yet. */
+  #isRefreshed = false
   #stopStream = () => {}
   #letGo = () => {}
 
@@ -101,19 +103,26 @@ export class Subscription<Result> {
     if (this.#isStopped) return
     this.#setLive(false)
     const error = ending.error ?? lost('The server has ended the stream.')
-    if (accessToken !== null && needsToken(error)) await this.#refreshed(accessToken)
-    else if (!error.retryable) throw error
+    if (accessToken !== null && needsToken(error)) {
+      // With the next token at once: nothing was wrong but the time.
+      if ((await this.#refresh(accessToken)) && !this.#isRefreshed) {
+        this.#isRefreshed = true
+        return
+      }
+    } else if (!error.retryable) throw error
     else if (!ending.wasOpen) await transports.failed(transport)
     if (!this.#isStopped) await backoff.wait(error.retryAfterMs)
   }
 
-  /** Without an answer about the token it is tried again, as without any other. */
-  async #refreshed(accessToken: string) {
+  /** Whether there is another token. Without an answer about it, it is tried again as without any other. */
+  async #refresh(accessToken: string): Promise<boolean> {
     try {
       await this.#deps.keeper.refused(accessToken)
+      return true
     } catch (thrown) {
       const error = asNedaError(thrown)
       if (!error.retryable) throw error
+      return false
     }
   }
 
@@ -135,9 +144,10 @@ export class Subscription<Result> {
           if (!this.#resumes) this.#setLive(true)
         },
         next: (answer) => {
-          backoff.worked()
           const error = this.#take(answer)
-          if (error) end(error)
+          if (error) return end(error)
+          backoff.worked()
+          this.#isRefreshed = false
         },
         ended: end,
       }

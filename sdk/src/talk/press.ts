@@ -13,7 +13,8 @@ type Message = FloorMessageSubscription['floorMessage']
 export interface PressDeps {
   readonly port: TalkPort
   readonly environment: Environment
-  readonly userId: string | null
+  /** Null: not known yet. */
+  readonly userId: () => string | null
   readonly onChange: (cue: Cue | null) => void
 }
 
@@ -84,7 +85,7 @@ export class Press {
   /** Whether this burst is its own, as far as can be known before the answer has come. */
   owns({ id, speaker }: BurstFieldsFragment): boolean {
     if (this.#burstId !== null) return id === this.#burstId
-    return !this.isOver && speaker.id === this.#deps.userId
+    return !this.isOver && speaker.id === this.#deps.userId()
   }
 
   get talk(): Talk {
@@ -113,7 +114,7 @@ export class Press {
     this.settle()
     if (this.#phase === 'TALKING') this.#hold?.hearFloor(floor, previous)
     // Granted out of the queue, and the message of it got lost.
-    else if (this.#phase === 'QUEUED' && floor.burst?.speaker.id === this.#deps.userId) void this.#ask()
+    else if (this.#phase === 'QUEUED' && floor.burst?.speaker.id === this.#deps.userId()) void this.#ask()
     else if (previous !== null && previous.id === this.#burstId) this.#learn(previous.endReason)
   }
 

@@ -84,7 +84,7 @@ export class TalkSession {
     if (this.#membership !== 'ENDED' && (this.#press?.isOver ?? true)) {
       const { port, environment } = this.#deps
       const press: Press = new Press(
-        { port, environment, userId: this.#userId, onChange: (cue) => this.#press === press && this.#changed(cue) },
+        { port, environment, userId: () => this.#userId, onChange: (cue) => this.#press === press && this.#changed(cue) },
         options,
       )
       this.#press = press

@@ -34,8 +34,8 @@ export interface Liveness {
   readonly isJoined: boolean
 }
 
-/** By the server's own heartbeats, 4 s for a device that is joined and 30 s otherwise: three of them may get lost. */
-export const silentForMs = ({ isJoined }: Liveness): number => (isJoined ? 13_000 : 95_000)
+/** By the server's own heartbeats, 4 s for a device that is joined and 30 s otherwise: two of them may get lost. */
+export const silentForMs = ({ isJoined }: Liveness): number => (isJoined ? 10_000 : 95_000)
 
 /** How often we ask a socket whether it is alive, and how long that may take. */
 export const pingEveryMs = ({ isJoined }: Liveness): number => (isJoined ? 4_000 : 30_000)

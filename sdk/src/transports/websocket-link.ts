@@ -14,6 +14,8 @@ const PROTOCOL = 'graphql-transport-ws'
 const SIGNED_OUT = 4401
 const TOKEN_REFUSED = 4403
 const NORMAL = 1000
+/** The server has too much to do: not at once. */
+const TRY_AGAIN_LATER = 1013
 
 interface Message {
   readonly type: string
@@ -153,5 +155,5 @@ function parsed(text: string): Message | null {
 function whyClosed(code: number, reason: string): NedaError {
   if (code === SIGNED_OUT) return new NedaError(reason || 'This device has been signed out.', { code: 'SESSION_REVOKED' })
   if (code === TOKEN_REFUSED) return new NedaError(reason || 'The access token has ended.', { code: 'UNAUTHENTICATED', retryable: true })
-  return lost(`The socket was closed with ${code} ${reason}`.trim())
+  return lost(`The socket was closed with ${code} ${reason}`.trim(), code === TRY_AGAIN_LATER ? { retryAfterMs: 1_000 } : {})
 }
