@@ -66,6 +66,8 @@ export function graphqlProtocol(deps: ProtocolDeps) {
       try {
         const authorization = connectionParams?.authorization ?? connectionParams?.Authorization
         const { viewer, refusal, tokenExpiresAt } = await identify(services, typeof authorization === 'string' ? authorization : null)
+        // Closed meanwhile: nobody would clean up after it, and its timer would keep the process for as long as the token lasts.
+        if (device.socket.readyState !== device.socket.OPEN) return false
         device.sessionId = viewer?.sessionId ?? null
         if (viewer) closeWithSession(viewer.sessionId, device, deps)
         if (viewer && tokenExpiresAt !== null) closeWithToken({ sessionId: viewer.sessionId, expiresAt: tokenExpiresAt }, device)
