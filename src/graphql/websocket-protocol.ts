@@ -67,8 +67,8 @@ export function graphqlProtocol(deps: ProtocolDeps) {
       try {
         const authorization = connectionParams?.authorization ?? connectionParams?.Authorization
         const { viewer, refusal, tokenExpiresAt } = await identify(services, typeof authorization === 'string' ? authorization : null)
-        // Gone meanwhile: nothing would ever end what is begun for it here.
-        if (device.socket.readyState === device.socket.CLOSED) return false
+        // Closed meanwhile: nobody would clean up after it, and its timer would keep the process for as long as the token lasts.
+        if (device.socket.readyState !== device.socket.OPEN) return false
         device.sessionId = viewer?.sessionId ?? null
         if (viewer) deps.signedIn(device)
         if (viewer) closeWithSession(viewer.sessionId, device, deps)
