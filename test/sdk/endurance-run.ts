@@ -34,32 +34,31 @@ export interface Outcome {
   readonly problems: readonly string[]
 }
 
-type Place = 'Node' | 'Chromium'
+export type Place = 'Node' | 'Chromium'
 type Given = { readonly url: string; readonly username: string; readonly password: string; readonly groupId: string } & {
   readonly transport: TransportName
   readonly ms: number
 }
 
 const TRANSPORTS: readonly TransportName[] = ['websocket', 'sse', 'multipart']
-const PLACES: readonly Place[] = ['Node', 'Chromium']
 
-/** The packed SDK on each transport, in Node and in a browser, through networks that cut and stall, beside somebody who talks too. */
-export async function endure(project: Project, ms: number): Promise<Outcome[]> {
+/** The packed SDK on each transport, in Node or in a browser, through networks that cut and stall, beside somebody who talks too. */
+export async function endure(project: Project, where: readonly Place[], ms: number): Promise<Outcome[]> {
   await using stack = new AsyncDisposableStack()
   await copyFile(fileURLToPath(import.meta.resolve('./endurance-device.js')), join(project.path, 'device.js'))
   await project.write(
     'run.js',
     "import { talkFor } from './device.js'\nconsole.log(JSON.stringify(await talkFor(JSON.parse(process.argv[2]))))\n",
   )
-  const page = await pages(project, stack)
+  const page = where.includes('Chromium') ? await pages(project, stack) : null
   const manifest = join(project.path, 'node_modules/@neda/sdk/dist/documents.json')
   const trust = await trusting(manifest, join(project.path, 'trusted.json'))
-  const neda = stack.use(await startWithAdmin({ ALLOWED_ORIGINS: page.origin, ...trust }))
+  const neda = stack.use(await startWithAdmin({ ...(page ? { ALLOWED_ORIGINS: page.origin } : {}), ...trust }))
   const places: Readonly<Record<Place, (given: Given) => Promise<Report>>> = {
     Node: async (given) => JSON.parse(await project.run('run.js', {}, [JSON.stringify(given)])) as Report,
-    Chromium: page.talkFor,
+    Chromium: async (given) => (await page?.talkFor(given)) ?? nothing,
   }
-  const devices = PLACES.flatMap((place) => TRANSPORTS.map((transport) => ({ place, transport, device: `${transport} in ${place}` })))
+  const devices = where.flatMap((place) => TRANSPORTS.map((transport) => ({ place, transport, device: `${transport} in ${place}` })))
   const prepared = []
   for (const { place, transport, device } of devices) {
     const [manager, ben] = [await createPerson(neda.admin, 'Maya'), await createPerson(neda.admin, 'Ben')]
@@ -71,12 +70,14 @@ export async function endure(project: Project, ms: number): Promise<Outcome[]> {
   }
   return await Promise.all(
     prepared.map(async ({ device, proxy, other, talk }, index) => {
-      const failed = (error: unknown): Report => ({ events: [], talks: [], ends: [String(error).slice(0, 500)], heard: 0, reconnects: 0 })
+      const failed = (error: unknown): Report => ({ ...nothing, ends: [String(error).slice(0, 500)] })
       const [report, faults] = await Promise.all([talk().catch(failed), badWeather(proxy, ms, index + 1), other.talkFor(ms)])
       return judged({ device, report, faults, happened: other.happened })
     }),
   )
 }
+
+const nothing: Report = { events: [], talks: [], ends: [], heard: 0, reconnects: 0 }
 
 /** Cuts, holds back and loses, for so long; then all is well. Answers how often. */
 async function badWeather(proxy: TcpProxy, ms: number, seed: number): Promise<number> {

@@ -9,7 +9,7 @@ const [seconds = '60'] = process.argv.slice(2)
 
 await using project = await projectWithSdk()
 console.log(project.said.trim())
-const outcomes = await endure(project, Number(seconds) * 1_000)
+const outcomes = await endure(project, ['Node', 'Chromium'], Number(seconds) * 1_000)
 for (const { device, report, faults, problems } of outcomes) {
   const { events, talks, heard, reconnects } = report
   const figures = `${events.length} events, ${talks.length} bursts of its own, ${heard > 0 ? 'heard the other' : 'heard nobody'}, ${faults} faults, came back ${reconnects} times`

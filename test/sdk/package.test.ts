@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startNeda } from '../support/start-neda.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { endure } from './endurance-run.ts'
+import { expectWell } from './expect-well.ts'
 import { type Project, projectWithSdk } from './packed-sdk.ts'
 
 let project: Project
@@ -53,8 +54,6 @@ void neda.execute(RequestTalkDocument, { group: 'g' })
   expect(await project.run(fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url)))).toBe('')
 })
 
-test('it talks on each transport, in Node and in a browser, through a network that cuts and stalls, and misses and repeats nothing', async () => {
-  const outcomes = await endure(project, 10_000)
-  expect(outcomes.map(({ device, problems }) => [device, problems])).toEqual(outcomes.map(({ device }) => [device, []]))
-  for (const { report } of outcomes) expect(report.events.length).toBeGreaterThan(5)
-}, 180_000)
+test('it talks on each transport through a network that cuts and stalls, and misses and repeats nothing', async () => {
+  expectWell(await endure(project, ['Node'], 10_000))
+}, 120_000)
