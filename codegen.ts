@@ -1,5 +1,5 @@
 /**
- * node codegen.ts    writes test/generated/operations.ts: the operations of test/operations with the types that schema.graphql gives them.
+ * node codegen.ts    writes what is generated from schema.graphql and operations: for the tests, and for the SDK.
  * The tests speak to NEDA as a client in TypeScript would, and no longer compile when an operation they use has changed its shape.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -8,10 +8,17 @@ import { codegen } from '@graphql-codegen/core'
 import * as typedDocumentNode from '@graphql-codegen/typed-document-node'
 import * as typescriptOperations from '@graphql-codegen/typescript-operations'
 import { buildSchema, concatAST, type DocumentNode, GraphQLError, type GraphQLSchema, getLocation, parse, Source, validate } from 'graphql'
+import * as documents from './scripts/typed-documents.ts'
 
 const SCHEMA = 'schema.graphql'
-const OPERATIONS = 'test/operations'
-const OUTPUT = 'test/generated/operations.ts'
+
+/** Where operations are, where their types go, and what writes their texts. */
+const TARGETS = [
+  { operations: 'test/operations', output: 'test/generated/operations.ts', documents: typedDocumentNode },
+  { operations: 'sdk/operations', output: 'sdk/src/generated/operations.ts', documents },
+] as const
+
+type Target = (typeof TARGETS)[number]
 
 const config = {
   documentMode: 'string',
@@ -33,18 +40,20 @@ const read = (path: string) => new Source(readFileSync(absolute(path), 'utf8'), 
 
 try {
   const schema = buildSchema(read(SCHEMA))
-  const document = readOperations(schema)
-  mkdirSync(absolute(`${OUTPUT}/..`), { recursive: true })
-  writeFileSync(absolute(OUTPUT), await generate(schema, document))
+  for (const target of TARGETS) {
+    const code = await generate(schema, target)
+    mkdirSync(absolute(`${target.output}/..`), { recursive: true })
+    writeFileSync(absolute(target.output), code)
+  }
 } catch (error) {
   console.error(error instanceof OperationsError ? error.message : error instanceof GraphQLError ? explain(error) : error)
   process.exitCode = 1
 }
 
 /** All files as one document, as each may use the fragments of the others. */
-function readOperations(schema: GraphQLSchema): DocumentNode {
-  const files = readdirSync(absolute(OPERATIONS)).filter((name) => name.endsWith('.graphql'))
-  const document = concatAST(files.toSorted().map((name) => parse(read(`${OPERATIONS}/${name}`))))
+function readOperations(schema: GraphQLSchema, folder: string): DocumentNode {
+  const files = readdirSync(absolute(folder)).filter((name) => name.endsWith('.graphql'))
+  const document = concatAST(files.toSorted().map((name) => parse(read(`${folder}/${name}`))))
   const errors = validate(schema, document)
   if (errors.length > 0) throw new OperationsError(errors.map(explain).join('\n'))
   return document
@@ -61,14 +70,14 @@ function place(source: Source, position: number): string {
   return `${source.name}:${line}:${column}`
 }
 
-async function generate(schema: GraphQLSchema, document: DocumentNode): Promise<string> {
+async function generate(schema: GraphQLSchema, { operations, output, documents }: Target): Promise<string> {
   const code = await codegen({
-    filename: OUTPUT,
+    filename: output,
     schema: parse(read(SCHEMA)),
     schemaAst: schema,
-    documents: [{ location: OPERATIONS, document }],
-    pluginMap: { 'typescript-operations': typescriptOperations, 'typed-document-node': typedDocumentNode },
-    plugins: [{ 'typescript-operations': {} }, { 'typed-document-node': {} }],
+    documents: [{ location: operations, document: readOperations(schema, operations) }],
+    pluginMap: { 'typescript-operations': typescriptOperations, documents },
+    plugins: [{ 'typescript-operations': {} }, { documents: {} }],
     config,
   })
   return `// Written by node codegen.ts.\n${code}\n`

@@ -8,7 +8,7 @@ export default defineConfig({
     experimental: { viteModuleRunner: false },
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Two story files at once keep the machine busy enough; more only make each other slow.
-    maxWorkers: 2,
+    // Much of a story is waiting: three files at once keep two cores busy; more only make each other slow.
+    maxWorkers: 3,
   },
 })

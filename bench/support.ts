@@ -44,7 +44,12 @@ export async function start(command: string, args: readonly string[], env: Recor
   }
 }
 
-const WITHOUT_LIMITS = { PRESS_RATE: '1000', MESSAGES_PER_SOCKET: '1000000', REQUESTS_PER_ADDRESS: '1000000' }
+const WITHOUT_LIMITS = {
+  PRESS_RATE: '1000',
+  MESSAGES_PER_SOCKET: '1000000',
+  REQUESTS_PER_ADDRESS: '1000000',
+  STREAMS_PER_USER: '10000',
+}
 
 export const startNeda = (folder: string, command = 'node', args: readonly string[] = ['src/main.ts'], env: Record<string, string> = {}) =>
   start(command, args, { NEDA_DATA_DIR: folder, PORT: '0', ...WITHOUT_LIMITS, ...env }, /NEDA is ready at (\S+)/)

@@ -30,6 +30,7 @@ import { Enforcement, type EnforcementDeps } from './domains/media/enforcement.t
 import { MediaService } from './domains/media/media.service.ts'
 import { RoomNames } from './domains/media/media-identity.ts'
 import { Roster } from './domains/media/roster.ts'
+import { Joined } from './domains/presence/joined.ts'
 import { PresenceService } from './domains/presence/presence.service.ts'
 import { UsersService } from './domains/users/users.service.ts'
 import type { Services } from './graphql/context.ts'
@@ -90,6 +91,8 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   const { neighbours } = realtime
   const rights = stack.use(new Rights({ db, log, standing, engine, announce: () => neighbours.tell('CHANGES', '') }))
   await neighbours.hear('CHANGES', () => rights.wake())
+  const joined = new Joined(neighbours)
+  await joined.open()
   const media = await openMedia(config, neighbours, log, stack)
 
   const secretKey = config.secretKey ?? (await keptSecret(config.dataFolder, 'secret-key'))
@@ -103,6 +106,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     recorded,
     engine,
     streams,
+    joined,
     media,
     secretKey,
     redis: realtime.commands,
@@ -239,13 +243,27 @@ interface Parts {
   readonly recorded: Recorded
   readonly engine: RealtimeEngine
   readonly streams: OpenStreams
+  readonly joined: Joined
   readonly media: Media
   readonly secretKey: string
   /** What all instances share; null: this is the only one. */
   readonly redis: Redis | null
 }
 
-function createServices({ config, db, log, audit, standing, rights, recorded, engine, streams, media, ...secrets }: Parts): Services {
+function createServices({
+  config,
+  db,
+  log,
+  audit,
+  standing,
+  rights,
+  recorded,
+  engine,
+  streams,
+  joined,
+  media,
+  ...secrets
+}: Parts): Services {
   const passwordRules = new PasswordRules({ shortest: config.passwordMinLength })
   const groups = new GroupsService({ standing, rights })
   return {
@@ -254,8 +272,8 @@ function createServices({ config, db, log, audit, standing, rights, recorded, en
     ...createIdentity({ config, db, audit, standing, rights, passwordRules, ...secrets }),
     users: new UsersService({ rights, passwordRules }),
     groups,
-    presence: new PresenceService({ engine, groups, streams, log }),
-    floor: new FloorService({ engine, groups, streams }),
+    presence: new PresenceService({ engine, groups, streams, joined, log }),
+    floor: new FloorService({ engine, groups, streams, joined }),
     media: new MediaService(media),
     history: new HistoryService({ db, groups, recorded }),
   }

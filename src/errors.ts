@@ -50,6 +50,12 @@ export type RefusalCode = keyof typeof refusals
 /** The HTTP status of a code, where a client asks for one. */
 export const statusOf = (code: RefusalCode): number => refusals[code].status
 
+/** Every HTTP status with its codes. */
+export const statusesOfRefusals = (): [status: number, codes: string[]][] => {
+  const all = Map.groupBy(Object.entries(refusals), ([, { status }]) => status)
+  return [...all].map(([status, of]) => [status, of.map(([code]) => code)] as [number, string[]]).toSorted(([one], [other]) => one - other)
+}
+
 /** An expected failure, said to the client by its code. Anything else that is thrown is a bug, and is masked. */
 export class Refusal extends Error {
   readonly code: RefusalCode

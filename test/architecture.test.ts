@@ -67,6 +67,18 @@ test('process.env is read in main.ts alone, and nothing ends the process but mai
   expect(offenders).toEqual([])
 })
 
+test('the SDK imports nothing but itself', () => {
+  const folder = fileURLToPath(new URL('../sdk/src', import.meta.url))
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+  const foreign = sources.flatMap((file) =>
+    [...readFileSync(join(folder, file), 'utf8').matchAll(/ from '([^']+)'/g)]
+      .map(([, to = '']) => to)
+      .filter((to) => !to.startsWith('.') || relative(folder, join(folder, dirname(file), to)).startsWith('..')),
+  )
+  expect(sources.length).toBeGreaterThan(20)
+  expect(foreign).toEqual([])
+})
+
 test('no hand-written file is longer than 350 lines', () => {
   expect(files.filter((file) => readFileSync(join(SRC, file), 'utf8').split('\n').length > 350)).toEqual([])
 })

@@ -40,7 +40,10 @@ export async function holdDatabase(url: string, log: Logger, { shared, waitMs = 
   const again = async () => {
     while (!closing.signal.aborted) {
       try {
-        client = await acquire(url, shared, Date.now())
+        const next = await acquire(url, shared, Date.now())
+        // Asked to stop meanwhile: a connection that is left open would keep the process.
+        if (closing.signal.aborted) return await next.end()
+        client = next
         keep()
         return
       } catch (error) {

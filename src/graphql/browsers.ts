@@ -21,7 +21,11 @@ export function refuseForeignPages({ headers }: IncomingMessage, isAllowedOrigin
 
 /** With one of these a browser asks first whether it may send: a link or a picture cannot. */
 export const isPreflighted = ({ headers }: IncomingMessage): boolean =>
-  'x-neda-csrf' in headers || 'apollo-require-preflight' in headers || (headers['content-type'] ?? '').startsWith('application/json')
+  'x-neda-csrf' in headers ||
+  'apollo-require-preflight' in headers ||
+  (headers['content-type'] ?? '').startsWith('application/json') ||
+  // Other kinds a browser may add by itself.
+  /^bearer /i.test(headers.authorization ?? '')
 
 /** For every answer: it is data, not to be kept, guessed at, framed or executed. GraphiQL brings its own. */
 export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])[] = [

@@ -17,6 +17,7 @@ export class Connection {
   #token: TokenOfConnection | null
   #timer: NodeJS.Timeout | undefined
   readonly #followers = new Set<() => void>()
+  readonly #asked = new Set<Promise<unknown>>()
 
   /** Without a token there is nothing that could end: whoever is not signed in gets nothing over it. */
   constructor(id: ConnectionId, token: TokenOfConnection | null) {
@@ -53,6 +54,21 @@ export class Connection {
       this.#followers.delete(tell)
       if (this.#followers.size === 0) clearTimeout(this.#timer)
     }
+  }
+
+  /** Notes what is asked over it until it is answered. */
+  async answer<Result>(work: Promise<Result>): Promise<Result> {
+    this.#asked.add(work)
+    try {
+      return await work
+    } finally {
+      this.#asked.delete(work)
+    }
+  }
+
+  /** Resolves when everything has been answered that was asked before. */
+  async answered(): Promise<void> {
+    await Promise.allSettled(this.#asked)
   }
 
   #wait() {

@@ -35,7 +35,7 @@ export type Identity = { readonly viewer: Viewer; readonly refusal: null } | { r
 /** Who asks, and until when the access token that says so is good: milliseconds since 1970, null without one. */
 export type Identified = Identity & { readonly tokenExpiresAt: number | null }
 
-/** One operation. The same for POST, SSE and WebSocket. */
+/** One operation. The same for POST, streams and WebSocket. */
 export type Context = Services &
   Identity & {
     /** The socket, or the open HTTP stream; null for a plain POST. */

@@ -8,25 +8,28 @@ export interface DrainOptions<Socket> {
   readonly patienceMs: number
 }
 
-/** All that come back at once would be a herd at whoever takes them in: a slice each 100 ms, all within two seconds. */
-const SLICE_EVERY_MS = 100
-const SLICES = 20
-const SMALLEST_SLICE = 50
+/**
+ * All that come back at once would be a herd at whoever takes them in. So they leave at random instants, so many that another instance takes
+ * them in about as fast, and all of them within a time that a supervisor waits.
+ */
+const LEAVING_PER_MS = 0.2
+const LONGEST_MS = 5_000
+const LOOK_EVERY_MS = 20
 
-/** Sends all sockets away, a few at a time and in no order; those who talk when they have finished. */
+/** Sends all sockets away, spread over a time and in no order; those who talk when they have finished. */
 export async function drain<Socket>(sockets: ReadonlySet<Socket>, { close, isTalking, patienceMs }: DrainOptions<Socket>): Promise<void> {
-  const deadline = performance.now() + patienceMs
-  const mayStay = (socket: Socket) => performance.now() < deadline && isTalking(socket)
-  const waiting = new Set([...sockets].toSorted(() => Math.random() - 0.5))
-  const slice = Math.max(SMALLEST_SLICE, Math.ceil(waiting.size / SLICES))
+  const began = performance.now()
+  const spreadMs = Math.min(LONGEST_MS, sockets.size / LEAVING_PER_MS)
+  const waiting = new Map([...sockets].map((socket) => [socket, began + Math.random() * spreadMs]))
   for (;;) {
-    for (const socket of waiting) if (!sockets.has(socket)) waiting.delete(socket)
-    const leaving = [...waiting].filter((socket) => !mayStay(socket)).slice(0, slice)
-    for (const socket of leaving) {
+    const now = performance.now()
+    for (const [socket, leavesAt] of waiting) {
+      const stays = now < leavesAt || (now < began + patienceMs && isTalking(socket))
+      if (sockets.has(socket) && stays) continue
       waiting.delete(socket)
-      close(socket)
+      if (sockets.has(socket)) close(socket)
     }
     if (waiting.size === 0) return
-    await sleep(SLICE_EVERY_MS)
+    await sleep(LOOK_EVERY_MS)
   }
 }

@@ -1,26 +1,17 @@
-import type { ServerResponse } from 'node:http'
 import { type ExecutionResult, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { type RefusalCode, statusOf } from '../errors.ts'
 import type { Context } from './context.ts'
 import type { Execution } from './execution.ts'
 import type { Admitted, Refused } from './guard.ts'
-import type { Places } from './places.ts'
-
-export interface ExecutionPluginDeps {
-  readonly execution: Execution
-  /** The open streams of each user. */
-  readonly places: Places
-}
 
 /** What Yoga is given with a request: it has been read and looked at already. */
 export interface ServerContext {
   readonly verdict: Admitted | Refused
-  readonly res: ServerResponse
 }
 
-/** Leaves to Yoga what is HTTP about a result: media types, statuses, event streams. */
-export const useExecution = ({ execution, places }: ExecutionPluginDeps): Plugin<Context & ServerContext, ServerContext> => ({
+/** Leaves to Yoga what is HTTP about a result: media types and statuses. */
+export const useExecution = (execution: Execution): Plugin<Context & ServerContext, ServerContext> => ({
   onRequestParse: ({ serverContext: { verdict }, setRequestParser }) => {
     const { operationName, variables } = 'errors' in verdict ? NOTHING : verdict
     setRequestParser(() => ({ query: 'prepared', variables, ...(operationName === null ? {} : { operationName }) }))
@@ -33,23 +24,6 @@ export const useExecution = ({ execution, places }: ExecutionPluginDeps): Plugin
   },
   onValidate: ({ setResult }) => setResult([]),
   onExecute: ({ setExecuteFn }) => setExecuteFn(async (args) => withStatuses(await execution.execute(args))),
-  onSubscribe: ({ args: { contextValue }, setSubscribeFn }) => {
-    const { viewer, connectionId, presence, res } = contextValue
-    setSubscribeFn(async (args) => {
-      const events = await execution.subscribe(args, {
-        take: () => (viewer ? places.take(viewer.id) : () => undefined),
-        onClose: () => {
-          if (viewer && connectionId) presence.connectionClosed(viewer.sessionId, connectionId)
-        },
-      })
-      if (!('return' in events)) return withStatuses(events)
-      // Yoga ends a stream that it has begun to send; a reader who left before that would leave it open.
-      const end = () => void events.return()
-      if (res.closed) end()
-      else res.once('close', end)
-      return events
-    })
-  },
 })
 
 const NOTHING = { operationName: null, variables: {} }

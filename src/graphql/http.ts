@@ -2,18 +2,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type GraphQLSchema, OperationTypeNode } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import { Refusal } from '../errors.ts'
-import { type ConnectionId, newId } from '../ids.ts'
 import type { AddressLimit } from './address-limit.ts'
 import { isPreflighted, refuseForeignPages } from './browsers.ts'
 import { clientOf, type TrustedProxies } from './client.ts'
-import { Connection } from './connection.ts'
 import { type Identified, identify, type Services } from './context.ts'
 import type { Execution } from './execution.ts'
 import { type ServerContext, useExecution } from './execution-plugin.ts'
 import type { Admitted, Guard, Refused } from './guard.ts'
-import type { Places } from './places.ts'
+import type { HttpStreams } from './http-streams.ts'
 import { refuseTokenInAddress, requestOf, requestOfAddress } from './request.ts'
 import { readJson } from './request-body.ts'
+import { type Framing, framingFor, framingPreferred } from './stream-framings.ts'
 
 export interface HttpDeps {
   readonly schema: GraphQLSchema
@@ -21,19 +20,15 @@ export interface HttpDeps {
   readonly guard: Guard
   readonly execution: Execution
   readonly addresses: AddressLimit
-  /** The open streams of each user. */
-  readonly places: Places
+  readonly streams: HttpStreams
   readonly path: string
   readonly isAllowedOrigin: (origin: string) => boolean
   readonly isTrustedProxy: TrustedProxies
 }
 
-/** A request that is answered for as long as something happens. */
-const STREAMED = /text\/event-stream|multipart\/mixed/i
-
-/** GraphQL over POST, GET and event streams. Throws the refusals that are answered before there is a GraphQL result. */
+/** GraphQL over POST, GET and streams. Throws the refusals that are answered before there is a GraphQL result. */
 export function serveHttp(deps: HttpDeps) {
-  const { services, guard, addresses, isAllowedOrigin, isTrustedProxy } = deps
+  const { services, guard, addresses, streams, isAllowedOrigin, isTrustedProxy } = deps
   const yoga = yogaFor(deps)
 
   return async (request: IncomingMessage, response: ServerResponse, address: URL): Promise<void> => {
@@ -41,9 +36,7 @@ export function serveHttp(deps: HttpDeps) {
     if (request.method === 'OPTIONS') return yoga(request, response)
     if (request.method !== 'POST' && request.method !== 'GET') throw notAllowed(response, 'GET, POST')
     refuseForeignPages(request, isAllowedOrigin)
-    // So that the page can read a refusal too.
-    if (request.headers.origin !== undefined) response.setHeader('access-control-allow-origin', request.headers.origin)
-    response.setHeader('vary', 'origin')
+    letPageRead(request, response)
     refuseTokenInAddress(address.searchParams)
     const client = clientOf(request, isTrustedProxy)
     const identity = await identify(services, request.headers.authorization ?? null)
@@ -52,48 +45,53 @@ export function serveHttp(deps: HttpDeps) {
     const asked = request.method === 'POST' ? requestOf(await readJson(request)) : requestOfAddress(address.searchParams)
     const verdict = guard.admit(asked, identity)
     if (request.method === 'GET') refuseByAddress(request, response, verdict)
-    refuseUnstreamed(request, verdict)
-    response.setHeader('x-accel-buffering', 'no')
+    const framing = framingOf(request, verdict)
+    if (framing) return streams.serve(response, framing, verdict, { identity, client })
     return yoga(request, response, { verdict, identity, client })
   }
+}
+
+/** Refusals and streams too, and whatever the page says of credentials: none of ours is a cookie. */
+function letPageRead({ headers: { origin } }: IncomingMessage, response: ServerResponse) {
+  response.setHeader('vary', 'origin')
+  if (origin === undefined) return
+  response.setHeader('access-control-allow-origin', origin)
+  response.setHeader('access-control-allow-credentials', 'true')
 }
 
 /** An address can be sent by a link: it changes nothing, and the sender has shown that it is no link. */
 function refuseByAddress(request: IncomingMessage, response: ServerResponse, verdict: Admitted | Refused) {
   if ('kind' in verdict && verdict.kind === OperationTypeNode.MUTATION) throw notAllowed(response, 'POST')
   if (!isPreflighted(request))
-    throw new Refusal('CSRF_BLOCKED', { sentence: 'A GET needs a header x-neda-csrf, or content-type: application/json.' })
+    throw new Refusal('CSRF_BLOCKED', { sentence: 'A GET needs a bearer token, a header x-neda-csrf, or content-type: application/json.' })
 }
 
-/** What goes on and on has no place in one JSON answer. */
-function refuseUnstreamed({ headers }: IncomingMessage, verdict: Admitted | Refused) {
-  const isStream = 'kind' in verdict && verdict.kind === OperationTypeNode.SUBSCRIPTION
-  if (isStream && !/text\/(event-stream|\*)|\*\/\*/i.test(headers.accept ?? '*/*'))
-    throw new Refusal('BAD_REQUEST', { sentence: 'A subscription needs accept: text/event-stream, or a WebSocket.' })
+/** As which stream it is answered; null: as one answer. What goes on and on has no place in that. */
+function framingOf({ headers: { accept } }: IncomingMessage, verdict: Admitted | Refused): Framing | null {
+  if ('errors' in verdict) return framingPreferred(accept)
+  if (verdict.kind !== OperationTypeNode.SUBSCRIPTION) return null
+  const framing = framingFor(accept)
+  if (!framing) throw new Refusal('BAD_REQUEST', { sentence: WAYS_TO_SUBSCRIBE })
+  return framing
 }
+
+const WAYS_TO_SUBSCRIBE =
+  'A subscription needs a WebSocket (graphql-transport-ws), accept: text/event-stream, or accept: multipart/mixed;subscriptionSpec=1.0.'
 
 function notAllowed(response: ServerResponse, methods: string): Refusal {
   response.setHeader('allow', methods)
   return new Refusal('METHOD_NOT_ALLOWED')
 }
 
-/** The open stream of whoever asks for one. */
-function connectionOf({ viewer, tokenExpiresAt }: Identified): Connection {
-  const isSignedIn = viewer && tokenExpiresAt !== null
-  return new Connection(newId<ConnectionId>(), isSignedIn ? { sessionId: viewer.sessionId, expiresAt: tokenExpiresAt } : null)
-}
-
 type Given = Pick<ServerContext, 'verdict'> & { readonly identity: Identified; readonly client: ReturnType<typeof clientOf> }
 
-function yogaFor({ schema, services, execution, places, path, isAllowedOrigin }: HttpDeps) {
+/** What is answered once: queries, mutations, and what is wrong with a request. */
+function yogaFor({ schema, services, execution, path, isAllowedOrigin }: HttpDeps) {
   return createYoga<{ req: IncomingMessage; res: ServerResponse } & Given>({
     schema,
     graphqlEndpoint: path,
-    plugins: [useExecution({ execution, places })],
-    context: ({ request, identity, client }) => {
-      const connection = STREAMED.test(request.headers.get('accept') ?? '') ? connectionOf(identity) : null
-      return { ...services, ...identity, client, connection, connectionId: connection?.id ?? null }
-    },
+    plugins: [useExecution(execution)],
+    context: ({ identity, client }) => ({ ...services, ...identity, client, connection: null, connectionId: null }),
     cors: (request) => {
       const origin = request.headers.get('origin')
       return origin !== null && isAllowedOrigin(origin) ? { origin, methods: ['GET', 'POST'], maxAge: 600 } : false

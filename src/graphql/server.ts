@@ -8,6 +8,7 @@ import type { Webhook } from '../integrations/livekit/media-server.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenStreams } from '../realtime/open-streams.ts'
 import { AddressLimit } from './address-limit.ts'
+import { Admission } from './admission.ts'
 import { originRule, SECURITY_HEADERS } from './browsers.ts'
 import { trustedProxies } from './client.ts'
 import type { Services } from './context.ts'
@@ -15,10 +16,12 @@ import { Execution } from './execution.ts'
 import { createGraphiql, type Demo } from './graphiql.ts'
 import { Guard } from './guard.ts'
 import { serveHttp } from './http.ts'
+import { HttpStreams } from './http-streams.ts'
 import { Places } from './places.ts'
 import { toClientError } from './refusals.ts'
 import { readText } from './request-body.ts'
 import { schema } from './schema.ts'
+import { serveSchemaText } from './schema-text.ts'
 import { readTrustedDocuments } from './trusted-documents.ts'
 import { serveWebSocket } from './websocket.ts'
 
@@ -42,16 +45,16 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const ENDPOINT = '/graphql'
+/** The schema as a file. */
+const SCHEMA = '/schema.graphql'
 /** Where LiveKit reports what happens in rooms. */
 const WEBHOOK = '/webhooks/livekit'
 /** How long open requests may take to finish when the server stops. */
 const FINISH_WITHIN_MS = 1_000
 /** Who sends slowly, or nothing, holds a connection no longer than this: 10 s for the headers, 20 s for the whole. Looked at twice a second. */
 const TIMES = { headersTimeout: 9_500, requestTimeout: 19_500, connectionsCheckingInterval: 500 }
-/** Event streams that a user may have open over HTTP, on all devices together. */
-const MOST_STREAMS = 8
 
-/** One HTTP server: GraphQL over POST, SSE and WebSocket, GraphiQL for a browser, LiveKit's reports, and two questions for who operates it. */
+/** One HTTP server: GraphQL over POST, streams and WebSocket, GraphiQL for a browser, LiveKit's reports, and two questions for who operates it. */
 export async function startServer({
   config,
   services,
@@ -64,8 +67,10 @@ export async function startServer({
 }: ServerDeps): Promise<RunningServer> {
   const { transports } = config
   const trusted = await readTrustedDocuments(transports.trustedDocuments, log)
-  const guard = new Guard({ schema, trusted, hidesSchema: config.environment === 'production', log })
+  const hidesSchema = config.environment === 'production'
+  const guard = new Guard({ schema, trusted, hidesSchema, log })
   const execution = new Execution(log)
+  const admission = new Admission(transports.openingsPerSecond)
   const isAllowedOrigin = originRule(config, () => (server.address() as AddressInfo).port)
   const shared = {
     schema,
@@ -73,13 +78,21 @@ export async function startServer({
     guard,
     execution,
     addresses: new AddressLimit(transports.requestsPerAddress),
+    admission,
     path: ENDPOINT,
     isAllowedOrigin,
     isTrustedProxy: trustedProxies(config.trustedProxies),
     log,
   }
   const graphiql = transports.graphiql ? createGraphiql({ endpoint: ENDPOINT, demo }) : null
-  const graphql = serveHttp({ ...shared, places: new Places(MOST_STREAMS) })
+  const httpStreams = new HttpStreams({
+    ...shared,
+    places: new Places(transports.streamsPerUser),
+    heartbeats: transports.heartbeats,
+    patienceMs,
+  })
+  const graphql = serveHttp({ ...shared, streams: httpStreams })
+  const schemaText = serveSchemaText({ ...shared, hidesSchema })
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value)
@@ -90,6 +103,7 @@ export async function startServer({
       return (await ready()) ? say(response, 200, { status: 'ready' }) : say(response, 503, { status: 'not ready' })
     if (pathname === '/' && graphiql) return response.writeHead(302, { location: ENDPOINT }).end()
     if (pathname === WEBHOOK && webhook) return hear(webhook, request, response)
+    if (pathname === SCHEMA) return schemaText(request, response)
     if (pathname !== ENDPOINT) throw new Refusal('NOT_FOUND')
     if (graphiql && request.method === 'GET' && request.headers.accept?.includes('text/html')) return graphiql(request, response)
     return graphql(request, response, address)
@@ -103,6 +117,8 @@ export async function startServer({
     streams,
     places: new Places(transports.subscriptionsPerSocket),
     messageRate: transports.messagesPerSocket,
+    unknownSockets: transports.unknownSockets,
+    heartbeats: transports.heartbeats,
     patienceMs,
   })
   server.listen(config.port, config.host)
@@ -113,9 +129,10 @@ export async function startServer({
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
-      const closed = close(server)
-      await webSocket[Symbol.asyncDispose]()
-      await closed
+      // First whoever watches `readyz` learns it, and nobody who was sent away gets in again. Who talks renews by plain requests meanwhile.
+      admission[Symbol.dispose]()
+      await Promise.all([httpStreams, webSocket].map((one) => one[Symbol.asyncDispose]()))
+      await close(server)
     },
   }
 }

@@ -7,11 +7,14 @@ import type { Refusal } from '../errors.ts'
 import type { SessionId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenStreams } from '../realtime/open-streams.ts'
+import { pause } from '../realtime/pause.ts'
 import type { AddressLimit } from './address-limit.ts'
+import { SESSION_REVOKED, TOKEN_REFUSED, TRY_AGAIN_LATER } from './close-codes.ts'
 import type { Connection, TokenOfConnection } from './connection.ts'
 import { type Context, type Identity, identify, type Services } from './context.ts'
 import type { Events, Execution } from './execution.ts'
 import type { Guard } from './guard.ts'
+import type { Pinged } from './pings.ts'
 import type { Places } from './places.ts'
 import { toClientError } from './refusals.ts'
 import { requestOf } from './request.ts'
@@ -25,11 +28,12 @@ export interface ProtocolDeps {
   readonly addresses: AddressLimit
   /** The subscriptions of each socket. */
   readonly places: Places
+  readonly signedIn: (device: Device) => void
   readonly log: Logger
 }
 
 /** What we know of one socket. */
-export interface Device {
+export interface Device extends Pinged {
   readonly socket: WebSocket
   /** What the socket writes to. */
   readonly raw: Duplex
@@ -37,28 +41,25 @@ export interface Device {
   readonly client: Client
   /** Proved when the socket was opened. */
   sessionId: SessionId | null
-  /** Pings that were not answered yet. */
-  unanswered: number
 }
-
-/** Close codes that clients understand: the first two are final or retried by graphql-ws, the others are retried. */
-const SESSION_REVOKED = 4401
-const TOKEN_REFUSED = 4403
-const TRY_AGAIN_LATER = 1013
 
 /** Why a token is refused is told to nobody: most often this is it. */
 const TOKEN_EXPIRED = 'Token expired or not valid'
 
 const INIT_WITHIN_MS = 3_000
 const LAST_WORDS_MS = 50
+const ANSWERS_WITHIN_MS = 500
+
+/** What an operation over a socket knows of it. */
+type Asked = Context & { readonly connection: Connection }
 
 /** The protocol between a socket and the operations. */
 export function graphqlProtocol(deps: ProtocolDeps) {
   const { schema, services, guard, execution, addresses, places, log } = deps
   return makeServer<{ authorization?: unknown; Authorization?: unknown }, Device>({
     connectionInitWaitTimeout: INIT_WITHIN_MS,
-    execute: execution.execute,
-    subscribe: (args) => execution.subscribe(args, { take: () => places.take((args.contextValue as Context).connectionId ?? '') }),
+    execute: (args) => (args.contextValue as Asked).connection.answer(execution.execute(args)),
+    subscribe: (args) => execution.subscribe(args, { take: () => places.take((args.contextValue as Asked).connection.id) }),
     onOperation: ({ extra: device }, id, _payload, _args, result) =>
       isEvents(result) ? writeEvents(result, id, device, execution) : undefined,
     // Whatever is thrown here would close the socket with 4500, after which clients never come back.
@@ -66,7 +67,10 @@ export function graphqlProtocol(deps: ProtocolDeps) {
       try {
         const authorization = connectionParams?.authorization ?? connectionParams?.Authorization
         const { viewer, refusal, tokenExpiresAt } = await identify(services, typeof authorization === 'string' ? authorization : null)
+        // Closed meanwhile: nobody would clean up after it, and its timer would keep the process for as long as the token lasts.
+        if (device.socket.readyState !== device.socket.OPEN) return false
         device.sessionId = viewer?.sessionId ?? null
+        if (viewer) deps.signedIn(device)
         if (viewer) closeWithSession(viewer.sessionId, device, deps)
         if (viewer && tokenExpiresAt !== null) closeWithToken({ sessionId: viewer.sessionId, expiresAt: tokenExpiresAt }, device)
         if (!refusal) return true
@@ -128,23 +132,28 @@ export function readMessage(text: string): string | null {
 }
 
 /** A socket ends with the session that opened it. */
-function closeWithSession(sessionId: SessionId, { socket }: Device, { streams, services: { auth } }: ProtocolDeps) {
+function closeWithSession(sessionId: SessionId, device: Device, { streams, services: { auth } }: ProtocolDeps) {
   const lost = () => (auth.isSignedIn(sessionId) ? null : 'SESSION_REVOKED')
-  const end = () => closeSoon(socket, SESSION_REVOKED, 'This device has been signed out')
-  socket.once('close', streams.add({ lost, end }))
+  const end = () => void closeSoon(device, SESSION_REVOKED, 'This device has been signed out')
+  device.socket.once('close', streams.add({ lost, end }))
 }
 
 /** And with the access token, unless the device sends the next one in time (renewConnection). */
-function closeWithToken(token: TokenOfConnection, { socket, connection }: Device) {
-  connection.begin(token)
-  const end = () => closeSoon(socket, TOKEN_REFUSED, TOKEN_EXPIRED)
-  socket.once('close', connection.onExpiry(end))
+function closeWithToken(token: TokenOfConnection, device: Device) {
+  device.connection.begin(token)
+  const end = () => void closeSoon(device, TOKEN_REFUSED, TOKEN_EXPIRED)
+  device.socket.once('close', device.connection.onExpiry(end))
 }
 
-/** When what it watched has been told why. */
-function closeSoon(socket: WebSocket, code: number, reason: string) {
-  const last = setTimeout(() => socket.close(code, reason), LAST_WORDS_MS)
-  socket.once('close', () => clearTimeout(last))
+/** When what it asked has been answered, such as that it is signed out, and what it watched has been told why; in any case soon. */
+async function closeSoon({ socket, connection }: Device, code: number, reason: string) {
+  const closed = new AbortController()
+  socket.once('close', () => closed.abort())
+  const { signal } = closed
+  await Promise.race([connection.answered(), pause(ANSWERS_WITHIN_MS, signal)])
+  await pause(LAST_WORDS_MS, signal)
+  closed.abort()
+  socket.close(code, reason)
 }
 
 const isEvents = (result: unknown): result is Events => typeof result === 'object' && result !== null && Symbol.asyncIterator in result
@@ -185,10 +194,13 @@ const closeCodeOf = ({ code, retryable }: Refusal) =>
 
 const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown)))
 
-/** Resolves when the socket has taken the text; one that is closed takes anything. */
+/**
+ * Resolves when the socket has taken the text; one that is closed takes anything. So does one that fails: it is about to close, which ends its
+ * streams. An error instead would make graphql-ws forget the stream without ending it.
+ */
 export function write(socket: WebSocket, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     if (socket.readyState !== socket.OPEN) return resolve()
-    socket.send(text, (error) => (error ? reject(error) : resolve()))
+    socket.send(text, () => resolve())
   })
 }

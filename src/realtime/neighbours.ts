@@ -1,5 +1,5 @@
-/** What instances tell each other about: rights that have changed, and who is in which room of the media server. */
-export type Subject = 'CHANGES' | 'ROSTER'
+/** What instances tell each other about: rights that have changed, who is in which room of the media server, and which device has joined. */
+export type Subject = 'CHANGES' | 'ROSTER' | 'JOINED'
 
 /** The other instances that share the floor. What is told may be lost: whoever depends on it looks by itself too. */
 export interface Neighbours {

@@ -74,7 +74,10 @@ describe.each(WAYS)('over %s', (way) => {
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => askVia(way, anonymous, LoginDocument, input(recoveryCodes[0] ?? ''))),
     )
-    expect(answers.map(outcomeOf).toSorted()).toEqual([...Array.from({ length: 9 }, () => 'INVALID_RECOVERY_CODE'), 'done'].toSorted())
+    const outcomes = answers.map(outcomeOf)
+    expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(1)
+    // A busy database lets nobody in either.
+    expect(outcomes.filter((outcome) => !/^(done|INVALID_RECOVERY_CODE)$|: try again\.$/.test(outcome))).toEqual([])
   })
 })
 

@@ -137,7 +137,7 @@ describe.each(WAYS)('over %s', (way) => {
     const ben = await createPerson(neda.admin, 'Ben')
     const [{ device }, { device: phone }] = [await login(ben), await login(ben, 'Phone')]
     const renew = (accessToken: string) => askVia(way, device, RenewConnectionDocument, { input: { accessToken } })
-    const isPlain = way === 'POST'
+    const isPlain = way !== 'WebSocket'
     expect(codeOf(await renew(phone.accessToken ?? ''))).toBe(isPlain ? 'BAD_USER_INPUT' : 'FORBIDDEN')
     expect(codeOf(await renew('nonsense'))).toBe(isPlain ? 'BAD_USER_INPUT' : 'UNAUTHENTICATED')
     expect(codeOf(await renew(device.accessToken ?? ''))).toBe(isPlain ? 'BAD_USER_INPUT' : undefined)

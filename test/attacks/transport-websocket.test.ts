@@ -135,7 +135,7 @@ describe.concurrent('WebSocket', () => {
     await using other = neda.admin.openSocket()
     const socket = await openRawSocket(neda.url, { authorization })
     for (let n = 0; n < 300; n++) socket.send({ type: 'ping' })
-    expect(await socket.closed).toEqual({ code: 1008, reason: 'Too many messages' })
+    expect(await socket.closed).toEqual({ code: 1013, reason: 'Too many messages' })
     expect(other).toBeDefined()
     await using calm = await openRawSocket(neda.url, { authorization })
     for (let n = 0; n < 3; n++) {

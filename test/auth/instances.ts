@@ -17,6 +17,7 @@ import { Sessions } from '../../src/domains/auth/sessions.ts'
 import { Standing } from '../../src/domains/auth/standing.ts'
 import { FloorService } from '../../src/domains/floor/floor.service.ts'
 import { GroupsService } from '../../src/domains/groups/groups.service.ts'
+import { Joined } from '../../src/domains/presence/joined.ts'
 import { PresenceService } from '../../src/domains/presence/presence.service.ts'
 import { UsersService } from '../../src/domains/users/users.service.ts'
 import { type BurstId, type GroupId, newId, type UserId } from '../../src/ids.ts'
@@ -25,6 +26,7 @@ import { systemClock } from '../../src/realtime/clock.ts'
 import type { RealtimeEngine } from '../../src/realtime/engine.ts'
 import { failClosed } from '../../src/realtime/fail-closed.ts'
 import { MemoryEngine } from '../../src/realtime/memory/memory-engine.ts'
+import { noNeighbours } from '../../src/realtime/neighbours.ts'
 import { OpenStreams } from '../../src/realtime/open-streams.ts'
 
 export const silent: Logger = pino({ level: 'silent' })
@@ -84,6 +86,7 @@ export async function openInstance(
   const secondFactor = new SecondFactor({ db, limits, seals: new Seals(SECRET_KEY, null) })
   const passwordLogin = new PasswordLogin({ db, audit, rights, sessions, secondFactor, limits, demo: false })
   const auth = new AuthService({ db, standing, rights, accessTokens, sessions, passwordLogin, limits, passwordRules })
+  const joined = new Joined(noNeighbours)
   const owned = stack.move()
   return {
     db,
@@ -93,8 +96,8 @@ export async function openInstance(
     users: new UsersService({ rights, passwordRules }),
     auth,
     sessions,
-    floor: new FloorService({ engine, groups, streams }),
-    presence: new PresenceService({ engine, groups, streams, log }),
+    floor: new FloorService({ engine, groups, streams, joined }),
+    presence: new PresenceService({ engine, groups, streams, joined, log }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

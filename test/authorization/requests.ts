@@ -81,7 +81,7 @@ export const REQUESTS: Readonly<Record<string, Request>> = {
   'Mutation.refreshSession': { variables: ({ by }) => ({ input: { refreshToken: by.refreshToken } }), throwAway: true },
   'Mutation.renewConnection': {
     variables: ({ by }) => ({ input: { accessToken: by.client.accessToken ?? 'none' } }),
-    over: ['SSE', 'WebSocket'],
+    over: ['WebSocket'],
   },
   'Mutation.logout': { throwAway: true },
   "Mutation.revokeSession (one's own)": { variables: (asking) => ({ input: { sessionId: ownSession(asking) } }), throwAway: true },

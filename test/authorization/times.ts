@@ -10,9 +10,9 @@ import { unknownId } from './worlds.ts'
 
 const schema = buildSchema(readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8'))
 
-const SAMPLES = 200
+const SAMPLES = 150
 /**
- * How often one may be slower than the other, of all pairs: a half if there is no difference. By chance it is 0.03 off with so many samples;
+ * How often one may be slower than the other, of all pairs: a half if there is no difference. By chance it is 0.033 off with so many samples;
  * one more question to the database makes it 0.2 and more.
  */
 const NO_DIFFERENCE = { least: 0.38, most: 0.62 }

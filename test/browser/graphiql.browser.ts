@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import type { Browser, BrowserContext } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DEMO_PASSWORD } from '../../src/domains/auth/password-login.ts'
+import { GroupsDocument } from '../generated/operations.ts'
 import { signIn } from '../support/client.ts'
 import { type Neda, startNeda } from '../support/start-neda.ts'
+import { press, release } from '../support/talk.ts'
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { startChromium } from './chromium.ts'
 import { GraphiqlWindow } from './graphiql-window.ts'
@@ -137,6 +139,27 @@ describe('the sign-in of a window', () => {
     await picture(window, '13-signed-out')
   })
 
+  test('is not needed to subscribe with the token of the Headers editor', async () => {
+    await using context = await visitor()
+    const [ben, cleo] = await Promise.all([signIn(neda.url, 'ben', DEMO_PASSWORD), signIn(neda.url, 'cleo', DEMO_PASSWORD)])
+    const window = await GraphiqlWindow.open(context, neda.url)
+    const { groups } = await ben.get(GroupsDocument, {})
+    const groupId = groups.edges[0]?.node.id ?? ''
+    await window.openTab('Listen')
+    await window.play()
+    await window.shows('"UNAUTHENTICATED"')
+    await window.writeHeaders(`{"authorization": "Bearer ${cleo.accessToken}"}`)
+    await window.play()
+    await window.shows('"SNAPSHOT"')
+    expect((await press(ben, groupId, 'from-elsewhere')).outcome).toBe('GRANTED')
+    expect(await window.shows('"TAKEN"')).toContain('"Ben"')
+    await release(ben, groupId, 'from-elsewhere')
+    expect(await window.shows('"RELEASED"')).toContain('"IDLE"')
+    await window.says('Not signed in')
+    expect(window.complaints).toEqual([])
+    await picture(window, '15-headers-subscribed')
+  })
+
   test('outlives a reload, and says so when it has ended', async () => {
     await using context = await visitor()
     const window = await GraphiqlWindow.open(context, neda.url)
@@ -228,6 +251,7 @@ describe('the page', () => {
       NEDA_DATA_DIR: join(folder.path, 'production'),
       NODE_ENV: 'production',
       NEDA_EMBEDDED: 'allowed',
+      GRAPHIQL: 'on',
     })
     await using context = await visitor()
     expect(await (await get()).text()).toContain(DEMO_PASSWORD)

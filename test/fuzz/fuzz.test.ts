@@ -12,7 +12,7 @@ const schema = buildSchema(readFileSync(new URL('../../schema.graphql', import.m
 
 /** The same requests again: FUZZ_SEED=…, and longer: FUZZ_RUNS=…. */
 const SEED = Number(process.env.FUZZ_SEED ?? Math.trunc(Math.random() * 2 ** 31))
-const RUNS = Number(process.env.FUZZ_RUNS ?? 800)
+const RUNS = Number(process.env.FUZZ_RUNS ?? 400)
 /** A busy machine does fewer. */
 const MOST_MS = RUNS * 30
 

@@ -49,9 +49,9 @@ export class Client {
     return errors?.[0]?.extensions?.code
   }
 
-  post(body: object, headers: Record<string, string> = {}): Promise<Response> {
+  post(body: object, headers: Record<string, string> = {}, signal: AbortSignal | null = null): Promise<Response> {
     const sent = { 'content-type': 'application/json', accept: 'application/json', ...this.#authorization, ...headers }
-    return fetch(this.url, { method: 'POST', headers: sent, body: JSON.stringify(body) })
+    return fetch(this.url, { method: 'POST', headers: sent, body: JSON.stringify(body), signal })
   }
 
   async subscribeSse<Result, Variables>(

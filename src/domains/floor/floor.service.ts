@@ -1,6 +1,15 @@
 import { LRUCache } from 'lru-cache'
 import { badInput } from '../../errors.ts'
-import { type BurstId, type ConnectionId, type GroupId, newId, type RequestId, type UserId, type VoiceSessionId } from '../../ids.ts'
+import {
+  type BurstId,
+  type ConnectionId,
+  type GroupId,
+  newId,
+  type RequestId,
+  type SessionId,
+  type UserId,
+  type VoiceSessionId,
+} from '../../ids.ts'
 import { LEASE_MS, type RealtimeEngine, type TalkAnswer } from '../../realtime/engine.ts'
 import type { Floor, FloorEvent, FloorMessage, FloorPriority, Position } from '../../realtime/events.ts'
 import type { Feed } from '../../realtime/feed.ts'
@@ -10,12 +19,14 @@ import { asAsker, type Viewer } from '../auth/auth.service.ts'
 import type { MemberStanding } from '../auth/facts.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
 import { type Outcome, refused } from '../outcome.ts'
+import type { Joined } from '../presence/joined.ts'
 import { guarded, watchGroup } from '../presence/presence.service.ts'
 
 export interface FloorDeps {
   readonly engine: RealtimeEngine
   readonly groups: GroupsService
   readonly streams: OpenStreams
+  readonly joined: Joined
 }
 
 export interface FloorRequest {
@@ -34,16 +45,21 @@ const RANKS: readonly FloorPriority[] = ['LOW', 'NORMAL', 'HIGH', 'EMERGENCY']
 export class FloorService {
   readonly #deps: FloorDeps
 
-  /** Connections over which somebody pressed or renewed within a lease: they are not closed without need. */
-  readonly #talking = new LRUCache<ConnectionId, true>({ max: 20_000, ttl: LEASE_MS, ttlResolution: 100 })
+  /** Devices that pressed or renewed within a lease, and the connections over which they did: those are not closed without need. */
+  readonly #talking = new LRUCache<ConnectionId | SessionId, true>({ max: 40_000, ttl: LEASE_MS, ttlResolution: 100 })
 
   constructor(deps: FloorDeps) {
     this.#deps = deps
   }
 
-  /** Whether a burst probably hangs on this connection. */
-  isTalking(connectionId: ConnectionId): boolean {
-    return this.#talking.has(connectionId)
+  /** Whether this device probably talks, or over this connection. */
+  isTalking(who: ConnectionId | SessionId): boolean {
+    return this.#talking.has(who)
+  }
+
+  #talks(sessionId: SessionId, connectionId: ConnectionId | null) {
+    this.#talking.set(sessionId, true)
+    if (connectionId) this.#talking.set(connectionId, true)
   }
 
   async requestTalk(viewer: Viewer, connectionId: ConnectionId | null, request: FloorRequest): Promise<TalkAnswer> {
@@ -61,19 +77,22 @@ export class FloorService {
       burstId: newId<BurstId>(),
       voiceSessionId: newId<VoiceSessionId>(),
     })
-    if (answer.outcome === 'GRANTED' && connectionId) this.#talking.set(connectionId, true)
+    // A press joins.
+    this.#deps.joined.add(viewer.sessionId)
+    if (answer.outcome === 'GRANTED') this.#talks(viewer.sessionId, connectionId)
     return answer
   }
 
   async renewTalk(viewer: Viewer, connectionId: ConnectionId | null, groupId: GroupId, burstId: BurstId) {
     await this.#deps.groups.own(viewer, groupId)
     const answer = await this.#deps.engine.renewTalk({ groupId, sessionId: viewer.sessionId, connectionId, burstId })
-    if (answer.renewed && connectionId) this.#talking.set(connectionId, true)
+    if (answer.renewed) this.#talks(viewer.sessionId, connectionId)
     return answer
   }
 
   async releaseTalk(viewer: Viewer, connectionId: ConnectionId | null, groupId: GroupId, requestId: string) {
     await this.#deps.groups.own(viewer, groupId)
+    this.#talking.delete(viewer.sessionId)
     if (connectionId) this.#talking.delete(connectionId)
     return this.#deps.engine.releaseTalk({ groupId, sessionId: viewer.sessionId, requestId: validRequestId(requestId) })
   }

@@ -10,18 +10,20 @@ import type { OpenStreams } from '../../realtime/open-streams.ts'
 import { openStream, type Stream } from '../../realtime/stream.ts'
 import { asAsker, type Viewer } from '../auth/auth.service.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
+import type { Joined } from './joined.ts'
 
 export interface PresenceDeps {
   readonly engine: RealtimeEngine
   readonly groups: GroupsService
   readonly streams: OpenStreams
+  readonly joined: Joined
   readonly log: Logger
 }
 
 export class PresenceService {
   readonly #deps: PresenceDeps
 
-  /** From whom a sign of life was noted just now: pings are 4 s apart, a lease lasts more than twice as long. */
+  /** From whom a sign of life was noted just now: a lease lasts many times as long. */
   readonly #heardLately = new LRUCache<SessionId, true>({ max: 20_000, ttl: 1_000, ttlResolution: 100 })
 
   constructor(deps: PresenceDeps) {
@@ -33,6 +35,7 @@ export class PresenceService {
     const floor = await this.#deps.engine.joinGroup({ ...asAsker(viewer, connectionId), groupId })
     // Deleted after the check above.
     if (floor.state === 'CLOSED') throw new Refusal('GROUP_CLOSED')
+    this.#deps.joined.add(viewer.sessionId)
     return floor
   }
 
@@ -51,7 +54,17 @@ export class PresenceService {
   signOfLife(sessionId: SessionId): void {
     if (this.#heardLately.has(sessionId)) return
     this.#heardLately.set(sessionId, true)
-    this.#unawaited(this.#deps.engine.heartbeat({ sessionId }))
+    this.#unawaited(this.#heard(sessionId))
+  }
+
+  async #heard(sessionId: SessionId) {
+    const presentIn = await this.#deps.engine.heartbeat({ sessionId })
+    if (presentIn.length > 0) this.#deps.joined.confirm(sessionId)
+  }
+
+  /** Whether the device is present somewhere, as far as is known: then it must be heard of often enough. */
+  isJoined(sessionId: SessionId): boolean {
+    return this.#deps.joined.has(sessionId)
   }
 
   /** What hangs on the connection lapses sooner, unless the device shows life another way. */
@@ -69,7 +82,7 @@ export class PresenceService {
 }
 
 /** What ended by a group's deletion is told before its streams end; it may still be on its way from the engine. */
-const LAST_WORDS_MS = 250
+const LAST_WORDS_MS = 750
 /** Who watches a floor hears CLOSED, which may take its turn behind thousands, and ends the stream. This is for when it does not come. */
 const CLOSED_WITHIN_MS = 5_000
 

@@ -39,7 +39,7 @@ function render({ endpoint, demoPassword, demoGroupId }: PageOptions): Page {
     showPersistHeadersSettings: false,
   }
   const workers = { editorWorkerService, json: jsonWorker, graphql: graphqlWorker }
-  const config = embedded({ graphiql, demoPassword, demoGroupId, workers })
+  const config = embedded({ graphiql, demoGroupId, workers })
   const own = `(() => {
 'use strict'
 const config = JSON.parse(document.getElementById('config').textContent)

@@ -2,6 +2,7 @@
 // address, and without secrets.
 const SECRET = /password|token|totp|headers|deviceCode|recoveryCode|otpauth/i
 const LITERAL_SECRET = /((?:password|token|totp|deviceCode)\w*\s*:\s*")[^"\n]+/gi
+const KNOWN = new Set(config.graphiql.defaultTabs.flatMap(({ variables }) => JSON.parse(variables).password ?? []))
 const OF_THE_ACTIVE_TAB = { 'graphiql:query': 'query', 'graphiql:variables': 'variables' }
 
 addEventListener('DOMContentLoaded', () => {
@@ -47,10 +48,10 @@ function withoutSecrets(text) {
   }
 }
 
-/** Of all passwords the demo's is kept: everybody knows it. */
+/** Of all passwords those are kept that the tabs came with: everybody knows them. */
 function withoutSecret(key, value) {
   if (typeof value !== 'string') return value
-  if (SECRET.test(key)) return value === config.demoPassword ? value : ''
+  if (SECRET.test(key)) return KNOWN.has(value) ? value : ''
   return key === 'variables' ? withoutSecrets(value) : value.replace(LITERAL_SECRET, '$1')
 }
 

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../logger.ts'
 import type { RecordEntry } from '../events.ts'
+import { pause } from '../pause.ts'
 import { type Keys, SHARDS, type Shard } from './keys.ts'
 import type { Links } from './links.ts'
 import { type Finished, isGroupForgotten, isOfTheLink, type Piece, RecordGroup } from './record-group.ts'
@@ -67,13 +68,8 @@ export class RecordStream implements AsyncDisposable {
   /** Resolves when what is in the shard's record now was acknowledged, by whichever instance; at the latest after `ms`. */
   async recorded(shard: Shard, ms: number): Promise<void> {
     const enough = new AbortController()
-    const pause = (forMs: number) =>
-      sleep(forMs, true, { signal: enough.signal }).catch(() => {
-        // The time is up, or nobody waits any more.
-        return false
-      })
     try {
-      await Promise.race([this.#group.emptied(shard, () => pause(LOOK_EVERY_MS)), pause(ms)])
+      await Promise.race([this.#group.emptied(shard, () => pause(LOOK_EVERY_MS, enough.signal)), pause(ms, enough.signal)])
     } catch (error) {
       // Who asks is shown what is written so far: PostgreSQL can be read while Redis is away.
       this.#complain(error)
@@ -87,10 +83,7 @@ export class RecordStream implements AsyncDisposable {
     this.#listeners.clear()
     this.#stop()
     const enough = new AbortController()
-    const limit = sleep(LAST_WORDS_MS, undefined, { signal: enough.signal }).catch(() => {
-      // Everything was done in time.
-    })
-    await Promise.race([Promise.all([this.#run.ended, this.#emptyHanded()]), limit])
+    await Promise.race([Promise.all([this.#run.ended, this.#emptyHanded()]), pause(LAST_WORDS_MS, enough.signal)])
     enough.abort()
     this.#closed = true
     this.#inHand.clear()
@@ -221,8 +214,3 @@ export class RecordStream implements AsyncDisposable {
     if (this.#options.failAt === point) process.kill(process.pid, 'SIGKILL')
   }
 }
-
-const pause = (ms: number, signal: AbortSignal) =>
-  sleep(ms, undefined, { signal }).catch(() => {
-    // It is over.
-  })

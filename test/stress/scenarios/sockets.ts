@@ -119,11 +119,11 @@ export const sockets = [
     const line = await stage.line(stage.b)
     const socket = stage.socket(manager, line)
     const subscribe = () => new FloorWatch(stage.own(socket.subscribe(TOLD_MUCH, { groupId, after: null })), groupId)
-    const stalled = Array.from({ length: 6 }, subscribe)
+    const stalled = Array.from({ length: 24 }, subscribe)
     for (const watch of stalled) await watch.next('SNAPSHOT')
-    // The first round is for the heap to grow as far as it does anyway.
+    // The first rounds are for the heap to grow as far as it does anyway.
     const tellMuch = () => traffic(stage, groupId, members, 0).stop(80)
-    await tellMuch()
+    for (let round = 0; round < 3; round++) await tellMuch()
     const before = await residentBytes(stage.b.pid)
     line.stall()
     await tellMuch()
@@ -139,8 +139,8 @@ export const sockets = [
   }),
 ]
 
-/** Some 25 KB for each event, so that what waits for a reader soon exceeds what the network holds. */
-const much = Array.from({ length: 28 }, (_, n) => {
+/** Some 6 KB for each event and stream, so that what waits for a reader soon exceeds what the network holds. */
+const much = Array.from({ length: 7 }, (_, n) => {
   const burst = '{ id mediaIdentity fencingToken startedAt expiresAt endedAt speaker { id username displayName } group { id name } }'
   return `f${n}: floor { cursor epoch serverTime burst ${burst} } p${n}: previous ${burst}`
 })
