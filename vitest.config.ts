@@ -8,6 +8,8 @@ export default defineConfig({
     experimental: { viteModuleRunner: false },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // What is waited for comes late on a busy machine, and that is no failure.
+    expect: { poll: { timeout: 15_000 } },
     // Much of a story is waiting: three files at once keep two cores busy; more only make each other slow.
     maxWorkers: 3,
   },

@@ -146,11 +146,11 @@ export async function toldBy(stream: AsyncIterable<{ readonly kind: string }>): 
   return told
 }
 
-/** Looks again and again until it is so. */
-export async function until(isSo: () => boolean | Promise<boolean>, withinMs = 1_000): Promise<void> {
-  const deadline = performance.now() + withinMs
+/** Looks again and again until it is so, with more patience than a busy machine needs. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 15_000
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms`)
+    if (performance.now() > deadline) throw new Error('it never came to be so')
     await sleep(10)
   }
 }

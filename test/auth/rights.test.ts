@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { append } from '../../src/database/change-log.ts'
 import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
+import { Rights } from '../../src/domains/auth/rights.ts'
 import { newId, type UserId } from '../../src/ids.ts'
 import { dataFolder } from '../support/data-folder.ts'
 import {
@@ -19,9 +20,13 @@ import {
   until,
 } from './instances.ts'
 
-/** Instances that share a database and a floor. What one changes is announced to one other; the third finds out by itself. */
+/**
+ * Instances that share a database and a floor. What one changes is announced to one other; the third finds out by itself, at its next look. That
+ * looks come often enough for a second is said with a clock of our own, at the end: here nothing fails because a machine is busy.
+ */
 
-const WITHIN = 1_000
+const PATIENCE_MS = 15_000
+const TWO_LOOKS_MS = 1_000
 
 const stack = new AsyncDisposableStack()
 let url: string
@@ -111,7 +116,7 @@ const cases: Record<string, Case> = {
 
 const others: Record<string, () => Instance> = {
   'when it is announced, an instance that never looks by itself': () => told,
-  'within a second, an instance that hears no announcement': () => b,
+  'with its next look, an instance that hears no announcement': () => b,
 }
 
 describe.concurrent.each(Object.entries(others))('%s learns', (_, instance) => {
@@ -135,8 +140,8 @@ async function openAtB({ bensWatch, bensToken, groupId }: Team) {
   return { floor, presence, messages, all: Promise.all([floor, presence, messages]) }
 }
 
-const inTime = <T>(promise: Promise<T>, ms = WITHIN) =>
-  Promise.race([promise, sleep(ms, undefined, { ref: false }).then(() => Promise.reject(new Error(`not within ${ms} ms`)))])
+const inTime = <T>(promise: Promise<T>) =>
+  Promise.race([promise, sleep(PATIENCE_MS, undefined, { ref: false }).then(() => Promise.reject(new Error('it never came')))])
 
 describe.concurrent('at an instance that hears no announcement', () => {
   test.each([
@@ -144,7 +149,7 @@ describe.concurrent('at an instance that hears no announcement', () => {
     ['SESSION_REVOKED', 'signed out', ({ bensWatch }: Team) => a.auth.revokeSession(at(bensWatch), bensWatch.sessionId)],
     ['SESSION_REVOKED', 'disabled', ({ ben }: Team) => a.users.disableUser(null, ben.id)],
     ['SESSION_REVOKED', 'deleted', ({ ben }: Team) => a.users.deleteUser(null, ben.id)],
-  ] as const)('%s ends all streams within a second of being %s, and the burst', async (code, _, change) => {
+  ] as const)('%s ends all streams of who is %s, and the burst', async (code, _, change) => {
     const team = await createTeam(a)
     const open = await openAtB(team)
     await change(team)
@@ -171,7 +176,7 @@ describe.concurrent('at an instance that hears no announcement', () => {
     expect((await inTime(watched)).at(-1)).toBe('ACCESS_REVOKED')
   })
 
-  test('the former manager has no say after a second, the new one has it at once', async () => {
+  test('the former manager has no say after a look, the new one has it at once', async () => {
     const { groupId, maya, ben, bensToken } = await createTeam(a)
     const bensWatch = await b.auth.viewer(bensToken)
     const mayasWatch = await b.auth.viewer((await maya.signIn(a)).accessToken)
@@ -193,14 +198,14 @@ describe.concurrent('an instance that dies, or does not know yet', () => {
   const owed = (userId: UserId) => a.db.change.count({ where: { userId, doneAt: null } })
   const present = async ({ groupId }: Team) => (await engine.engine.presenceLog.read(groupId)).snapshot.everyone.length
 
-  test('what it left undone is done by another within a second, and noted when all must know', async () => {
+  test('what it left undone is done by another, and noted when all must know', async () => {
     const team = await createTeam(a)
     const open = await openAtB(team)
     await removedByTheDead(team)
     await until(async () => (await speaker(b, team.groupId)) === null)
     for (const told of await inTime(open.all)) expect(told.at(-1)).toBe('ACCESS_REVOKED')
     expect(await owed(team.ben.id)).toBe(1)
-    await until(async () => (await owed(team.ben.id)) === 0, 4_000)
+    await until(async () => (await owed(team.ben.id)) === 0)
   })
 
   test('a group that it deleted says so to who watches, when another closes it', async () => {
@@ -219,7 +224,7 @@ describe.concurrent('an instance that dies, or does not know yet', () => {
     await engine.engine.closeGroup(groupId)
     const floor = toldBy(await b.floor.watch(bensWatch, groupId, undefined))
     await a.groups.deleteGroup(null, groupId)
-    expect(await inTime(floor, 7_000)).toEqual(['SNAPSHOT', 'GROUP_CLOSED'])
+    expect(await inTime(floor)).toEqual(['SNAPSHOT', 'GROUP_CLOSED'])
   })
 
   test('what nobody was there to do is done by who starts later', async () => {
@@ -235,10 +240,10 @@ describe.concurrent('an instance that dies, or does not know yet', () => {
     const everyone = async () => (await own.engine.presenceLog.read(groupId)).snapshot.everyone.length
     expect(await everyone()).toBe(1)
     await using _late = await openInstance(place, own)
-    await until(async () => (await everyone()) === 0, 3_500)
+    await until(async () => (await everyone()) === 0)
   })
 
-  test('whom it admitted because it did not know yet is out within a second', async () => {
+  test('whom it admitted because it did not know yet is out with its next look', async () => {
     const team = await createTeam(a)
     await b.auth.viewer(team.bensToken)
     await a.groups.removeGroupMember(null, { groupId: team.groupId, userId: team.ben.id })
@@ -252,10 +257,10 @@ describe.concurrent('an instance that dies, or does not know yet', () => {
   test('whom it admitted and died before it knew is out when it is done once more', async () => {
     const team = await createTeam(a)
     await a.groups.removeGroupMember(null, { groupId: team.groupId, userId: team.ben.id })
-    await sleep(WITHIN)
+    await sleep(TWO_LOOKS_MS)
     await engine.engine.joinGroup({ person: team.bensWatch, sessionId: team.bensSession, connectionId: null, groupId: team.groupId })
     expect(await present(team)).toBe(1)
-    await until(async () => (await present(team)) === 0, 3_000)
+    await until(async () => (await present(team)) === 0)
   })
 
   test('who was removed and is back keeps the floor', async () => {
@@ -268,7 +273,7 @@ describe.concurrent('an instance that dies, or does not know yet', () => {
       await tx.groupMember.create({ data: { id: newId(), groupId, userId: ben.id } })
       await append(tx, [{ kind: 'MEMBER', groupId, userId: ben.id }], { owed: false })
     })
-    await until(async () => (await owed(ben.id)) === 0, 3_500)
+    await until(async () => (await owed(ben.id)) === 0)
     expect(await speaker(b, groupId)).toBe(ben.id)
   })
 })
@@ -293,7 +298,7 @@ describe('an engine that does not answer', () => {
     await sleep(900)
     own.comeBack()
     expect(await speaker(c, team.groupId), 'until then').toBe(team.ben.id)
-    await until(async () => (await speaker(c, team.groupId)) === null, 600)
+    await until(async () => (await speaker(c, team.groupId)) === null)
   })
 
   test('a deleted group is gone at once, and closed when the engine is back', async () => {
@@ -314,8 +319,22 @@ describe('an engine that does not answer', () => {
     const began = performance.now()
     await c.groups.removeGroupMember(null, { groupId: team.groupId, userId: team.ben.id })
     const waited = performance.now() - began
-    expect([waited > 400, waited < 1_500]).toEqual([true, true])
+    expect(waited).toBeGreaterThan(400)
     own.comeBack()
-    await until(async () => (await speaker(c, team.groupId)) === null, 1_200)
+    await until(async () => (await speaker(c, team.groupId)) === null)
   })
+})
+
+test('an instance looks at least twice a second, and no more once it is stopped', async () => {
+  onTestFinished(() => void vi.useRealTimers())
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  await using lonely = sharedEngine()
+  const rights = new Rights({ db: a.db, log: silent, standing: a.standing, engine: lonely.engine, announce: () => {} })
+  const looks = vi.spyOn(rights, 'wake')
+  vi.advanceTimersByTime(TWO_LOOKS_MS)
+  expect(looks.mock.calls.length).toBeGreaterThanOrEqual(2)
+  await rights[Symbol.asyncDispose]()
+  looks.mockClear()
+  vi.advanceTimersByTime(TWO_LOOKS_MS)
+  expect(looks).not.toHaveBeenCalled()
 })
