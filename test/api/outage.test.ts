@@ -22,6 +22,7 @@ import {
 } from '../generated/operations.ts'
 import { type Client, signIn } from '../support/client.ts'
 import { dataFolder } from '../support/data-folder.ts'
+import { Stopwatch } from '../support/machine.ts'
 import { startNeda } from '../support/start-neda.ts'
 import { tcpProxy } from '../support/tcp-proxy.ts'
 
@@ -133,9 +134,9 @@ test('17 an engine that fails, or does not answer, is REALTIME_UNAVAILABLE withi
   const groupId = await demoGroup(ben)
   for (const next of [away, silent]) {
     fault = next
-    const began = performance.now()
+    const watch = new Stopwatch()
     expect(await ben.refusal(RequestTalkDocument, { input: { groupId, requestId: 'r' } })).toBe('REALTIME_UNAVAILABLE')
-    expect(performance.now() - began).toBeLessThan(2_000)
+    watch.expect(2_000)
     expect(await ben.refusal(JoinGroupDocument, { input: { groupId } })).toBe('REALTIME_UNAVAILABLE')
     expect(await ben.refusal(FloorDocument, { groupId })).toBe('REALTIME_UNAVAILABLE')
     await using stream = await ben.subscribeSse(SpeakerChangedDocument, { groupId })

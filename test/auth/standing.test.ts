@@ -6,6 +6,7 @@ import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrations.ts'
 import { type GroupId, newId, type SessionId } from '../../src/ids.ts'
 import { dataFolder } from '../support/data-folder.ts'
+import { Stopwatch } from '../support/machine.ts'
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts'
 import { CLIENT, createPerson, createTeam, type Instance, openInstance, press, sharedEngine, silent, speaker } from './instances.ts'
 
@@ -169,12 +170,12 @@ describe('an instance that cannot reach the database', () => {
       proxy[fault]()
       const maya = await createPerson(a)
       const { accessToken } = await maya.signIn(a)
-      const began = performance.now()
+      const watch = new Stopwatch()
       expect((await press(cut, await cut.auth.viewer(bensToken), groupId)).outcome).toBe('GRANTED')
-      expect(performance.now() - began).toBeLessThan(500)
+      watch.expect(500)
       expect(await codeOf(cut.auth.viewer(accessToken))).toBe('SERVICE_UNAVAILABLE')
       expect(await codeOf(cut.floor.floor(viewer, newId<GroupId>()))).toBe('NOT_FOUND')
-      expect(performance.now() - began).toBeLessThan(6_000)
+      watch.expect(6_000)
       await a.groups.removeGroupMember(null, { groupId, userId: ben.id })
       expect((await press(cut, viewer, groupId)).outcome, 'it does not know').toBe('GRANTED')
       await sleep(LONGER_THAN_A_TURN_MS)

@@ -1,5 +1,5 @@
-import { Stopwatch } from '../stress/machine.ts'
 import { Client } from '../support/client.ts'
+import { Stopwatch } from '../support/machine.ts'
 import { createGroup } from '../support/people.ts'
 import { House, type HouseOptions } from './house.ts'
 import { Radio } from './radio.ts'

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FloorDocument } from '../generated/operations.ts'
-import { machine } from '../stress/machine.ts'
 import type { Random } from '../stress/random.ts'
 import type { Fate } from '../support/fake-livekit-faults.ts'
+import { machine } from '../support/machine.ts'
 import type { MediaStage, Team } from './media-stage.ts'
 import type { Radio } from './radio.ts'
 

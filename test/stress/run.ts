@@ -5,7 +5,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import { type Cluster, type Instance, openCluster } from '../support/cluster.ts'
-import { machine } from './machine.ts'
 import { readOptions } from './options.ts'
 import { People } from './people.ts'
 import { callOffBySignal, playInTime } from './play.ts'
@@ -36,8 +35,6 @@ const report = new Report(`${chosen.length} scenarios on two instances`, options
 async function main(): Promise<number> {
   const env = { NODE_ENV: 'production', NEDA_EMBEDDED: 'allowed', ADMIN_TOTP: 'optional', PRESS_RATE: String(PRESS_RATE) }
   await using cluster = await openCluster({ names: ['A', 'B', 'C', 'D'], appendOnly: true, env })
-  const pids = cluster.instances.map(({ pid }) => pid)
-  machine.follow(pids, cluster.redis.pid)
   const people = new People(cluster.admin)
   await people.prepare(Math.min(PEOPLE, 10 * chosen.length))
   for (let round = 1; round <= options.repeat; round++) {

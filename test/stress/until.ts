@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Stopwatch } from './machine.ts'
+import { Stopwatch } from '../support/machine.ts'
 
 /** Waits until it is true, and says after which time it was; fails with `what` if it takes longer, the time aside that a busy machine takes. */
 export async function until(what: string, isTrue: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<number> {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../src/database/embedded/server.ts'
+import { machine } from './machine.ts'
 
 /** Whether this machine has a redis-server. */
 export const hasRedis = (): boolean => spawnSync('redis-server', ['--version']).status === 0
@@ -47,6 +48,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const start = async () => {
     const child = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'pipe'] })
     await ready(child, port)
+    if (child.pid) machine.follow(child.pid)
     return child
   }
   let child = await start()

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { machine } from './machine.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -40,6 +41,7 @@ export async function startNedaProcess(env: Record<string, string>): Promise<Ned
   const started = spawnNeda(env, process.execPath, ['src/main.ts'], false)
   const { process: child, printed } = started
   const url = await Promise.race([ready(started), ended(started)])
+  if (child.pid) machine.follow(child.pid)
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   return {
     url,

@@ -2,16 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type BurstId, type GroupId, newId, type RequestId } from '../../../src/ids.ts'
 import type { RequestTalk } from '../../../src/realtime/engine.ts'
 import type { Burst, FloorEvent, TalkBurstEndReason } from '../../../src/realtime/events.ts'
+import { Stopwatch } from '../../support/machine.ts'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
 import { type TcpProxy, tcpProxy } from '../../support/tcp-proxy.ts'
 import { Actor, actor } from '../actors.ts'
 import { type Instance, openInstance } from '../linearizability/redis-instance.ts'
 
+/** Whoever presses while Redis is away is told so within this. */
+const TOLD_WITHIN_MS = 600
+
 /** A press that was not answered. */
 export interface Failed {
   readonly requestId: RequestId
   readonly burstId: BurstId
-  readonly afterMs: number
 }
 
 /** One Redis and two instances: one near, and one on a way that can break. What happens in the group is heard near. */
@@ -55,13 +58,14 @@ export class LateStage implements AsyncDisposable {
 
   floor = async () => (await this.near.engine.floorLog.read(this.groupId)).snapshot
 
-  /** Presses, and must not be answered. */
-  async fail(device: Actor, more: Partial<RequestTalk> = {}): Promise<Failed> {
+  /** Presses, must not be answered, and is told so in time. */
+  async fail(device: Actor, more: Partial<RequestTalk> = {}, withinMs = TOLD_WITHIN_MS): Promise<Failed> {
     const [requestId, burstId] = [newId<RequestId>(), newId<BurstId>()]
-    const began = performance.now()
+    const watch = new Stopwatch()
     const answer = await device.press(requestId, { burstId, ...more }).catch(() => null)
     if (answer) throw new Error(`the press was answered ${answer.outcome}`)
-    return { requestId, burstId, afterMs: performance.now() - began }
+    watch.expect(withinMs)
+    return { requestId, burstId }
   }
 
   /** The press arrives and its answer is lost; then nothing passes any more until `way.mend()`. */
@@ -84,12 +88,11 @@ export class LateStage implements AsyncDisposable {
 
 const isForCommands = (firstWords: string) => firstWords.includes('neda-commands')
 
-/** How long it took to come true. */
-export async function until(isTrue: () => boolean | Promise<boolean>, mostMs = 5_000): Promise<number> {
-  const began = performance.now()
+/** Waits until it is true, and not for longer than it may take. */
+export async function until(isTrue: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<void> {
+  const watch = new Stopwatch()
   while (!(await isTrue())) {
-    if (performance.now() - began > mostMs) throw new Error(`not within ${mostMs} ms`)
+    watch.expect(withinMs)
     await sleep(10)
   }
-  return performance.now() - began
 }

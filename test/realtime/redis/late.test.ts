@@ -6,8 +6,6 @@ import { Actor } from '../actors.ts'
 import { strandingRelay } from './late-relay.ts'
 import { LateStage, until } from './late-stage.ts'
 
-/** Whoever presses while Redis is away is told so within this. */
-const TOLD_WITHIN_MS = 600
 /** What a failed press began is over a second after Redis is back; the rest is for a busy machine. */
 const MENDED_WITHIN_MS = 1_500
 
@@ -20,10 +18,9 @@ describe.runIf(hasRedis()).concurrent('with a real Redis', () => {
       if (how === 'stands still') stage.redis.pause()
       else if (how === 'is behind a link that holds everything back') stage.way.hold()
       else stage.way.blackhole()
-      const [{ burstId, afterMs }] = await Promise.all([stage.fail(ben), sleep(1_000)])
+      const [{ burstId }] = await Promise.all([stage.fail(ben), sleep(1_000)])
       stage.redis.resume()
       stage.way.mend()
-      expect(afterMs).toBeLessThan(TOLD_WITHIN_MS)
       await until(async () => (await ben.press().catch(() => null))?.outcome === 'GRANTED', MENDED_WITHIN_MS)
       await sleep(200)
       expect(stage.wasGranted(burstId)).toBe(false)
@@ -32,13 +29,12 @@ describe.runIf(hasRedis()).concurrent('with a real Redis', () => {
 
   test('17.2 a grant whose answer was lost ends NOT_STARTED as soon as Redis can be reached again', async () => {
     await using stage = await LateStage.open()
-    const { burstId, afterMs } = await stage.failUnheard(stage.enter('ben'))
-    expect(afterMs).toBeLessThan(TOLD_WITHIN_MS)
+    const { burstId } = await stage.failUnheard(stage.enter('ben'))
     expect((await stage.floor()).burst?.id).toBe(burstId)
     await sleep(1_000)
     expect((await stage.floor()).burst?.id).toBe(burstId)
     stage.way.mend()
-    expect(await until(async () => (await stage.floor()).state === 'IDLE')).toBeLessThan(MENDED_WITHIN_MS)
+    await until(async () => (await stage.floor()).state === 'IDLE', MENDED_WITHIN_MS)
     await until(() => stage.endOf(burstId) === 'NOT_STARTED')
   })
 
@@ -73,7 +69,7 @@ describe.runIf(hasRedis()).concurrent('with a real Redis', () => {
     const { requestId } = await stage.failUnheard(cleo, { queue: true })
     expect((await stage.floor()).queueLength).toBe(1)
     stage.way.mend()
-    expect(await until(async () => (await stage.floor()).queueLength === 0)).toBeLessThan(MENDED_WITHIN_MS)
+    await until(async () => (await stage.floor()).queueLength === 0, MENDED_WITHIN_MS)
     expect((await stage.nearby(cleo).press(requestId)).outcome).toBe('CANCELLED')
   })
 
@@ -95,7 +91,7 @@ describe.runIf(hasRedis()).concurrent('with a real Redis', () => {
     const { burstId } = await stage.failUnheard(dan, { priority: 'HIGH', preemptGraceMs: 3_000 })
     expect((await stage.floor()).state).toBe('PENDING_REVOKE')
     stage.way.mend()
-    expect(await until(async () => (await stage.floor()).state === 'TAKEN')).toBeLessThan(MENDED_WITHIN_MS)
+    await until(async () => (await stage.floor()).state === 'TAKEN', MENDED_WITHIN_MS)
     expect((await stage.floor()).burst?.id).toBe(id)
     expect(stage.wasGranted(burstId)).toBe(false)
   })
@@ -109,7 +105,7 @@ describe.runIf(hasRedis()).concurrent('with a real Redis', () => {
     await stage.nearby(ben).release('b1')
     expect((await stage.floor()).burst?.id).toBe(burstId)
     stage.way.mend()
-    expect(await until(async () => (await stage.floor()).burst?.speaker.username === 'dan')).toBeLessThan(MENDED_WITHIN_MS)
+    await until(async () => (await stage.floor()).burst?.speaker.username === 'dan', MENDED_WITHIN_MS)
     await until(() => stage.endOf(burstId) === 'NOT_STARTED')
   })
 
@@ -131,8 +127,7 @@ describe.runIf(hasRedis()).concurrent('with a real Redis', () => {
     await using instance = await relay.instance()
     const ben = new Actor(instance.engine, stage.groupId, stage.enter('ben').asker)
     relay.strand(250)
-    const { burstId, afterMs } = await stage.fail(ben)
-    expect(afterMs).toBeLessThan(200)
+    const { burstId } = await stage.fail(ben, {}, 200)
     await sleep(MENDED_WITHIN_MS)
     expect([(await stage.floor()).state, stage.endOf(burstId)]).toEqual(['IDLE', stage.wasGranted(burstId) ? 'NOT_STARTED' : null])
   })

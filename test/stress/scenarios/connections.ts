@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { RequestTalkDocument } from '../../generated/operations.ts'
-import { Stopwatch } from '../machine.ts'
+import { Stopwatch } from '../../support/machine.ts'
 import { patient } from '../scenario.ts'
 import { floorOf, release, renew, talk } from '../talk.ts'
 import { until } from '../until.ts'

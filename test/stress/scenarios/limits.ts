@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { Stopwatch } from '../machine.ts'
+import { Stopwatch } from '../../support/machine.ts'
 import { patient } from '../scenario.ts'
 import { press, renew, talk } from '../talk.ts'
 import { hear } from './queue.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { Stopwatch } from '../machine.ts'
+import { Stopwatch } from '../../support/machine.ts'
 import type { Device } from '../people.ts'
 import { patient } from '../scenario.ts'
 import type { Stage } from '../stage.ts'

@@ -10,7 +10,7 @@ import {
   RevokeTalkDocument,
   UpdateGroupMemberDocument,
 } from '../../generated/operations.ts'
-import { Stopwatch } from '../machine.ts'
+import { Stopwatch } from '../../support/machine.ts'
 import type { Device } from '../people.ts'
 import { busy, patient } from '../scenario.ts'
 import { beat, codeOf, floorOf, join, outcomeOf, press, release, renew, talk } from '../talk.ts'
