@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { demoGroupId, seedDemo } from '../prisma/seed.ts'
 import type { Config } from './config.ts'
+import { atStart } from './database/at-start.ts'
 import { AuditAnchors } from './database/audit-anchors.ts'
 import { AuditTrail } from './database/audit-trail.ts'
 import { type Database, openDatabase } from './database/client.ts'
@@ -71,14 +72,14 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
 
   const database = await chooseDatabase(config, log, stack)
   const shared = config.realtime.kind === 'redis'
-  const alone = stack.use(await holdDatabase(database.url, log, { shared }))
-  await migrate(database.url, { log })
+  const alone = stack.use(await atStart(log, () => holdDatabase(database.url, log, { shared })))
+  await atStart(log, () => migrate(database.url, { log }))
   const { db, answers } = stack.use(openDatabase(database.url, log))
   stack.use(new AuditAnchors({ db, log, file: config.auditAnchors }))
   const audit = stack.use(new AuditTrail({ db, log }))
   const streams = new OpenStreams()
   const standing = new Standing({ db, adminsNeedTotp: config.adminTotp === 'required' })
-  await standing.catchUp()
+  await atStart(log, () => standing.catchUp())
   stack.defer(standing.follow(() => streams.recheck()))
 
   if (!shared) await closeForgotten(db, log, stack)
@@ -111,8 +112,8 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
     secretKey,
     redis: realtime.commands,
   })
-  await oneAtATime(database.url, () => firstPeople(config, services))
-  if (config.previousSecretKey !== null) await services.secondFactor.sealAnew()
+  await atStart(log, () => oneAtATime(database.url, () => firstPeople(config, services)))
+  if (config.previousSecretKey !== null) await atStart(log, () => services.secondFactor.sealAnew())
   const webhook = enforce({ config, db, log, audit, standing, engine, recorded, media, groups: services.groups }, stack)
 
   let stopping = false
@@ -155,7 +156,7 @@ async function chooseDatabase({ database, dataFolder }: Config, log: Logger, sta
 
 /** An engine in this process forgets when it ends: what the record shows as running is over, now and at the end. */
 async function closeForgotten(db: Database, log: Logger, stack: AsyncDisposableStack) {
-  await closeWhatIsOpen(db)
+  await atStart(log, () => closeWhatIsOpen(db))
   stack.defer(() => closeWhatIsOpen(db).catch((err: unknown) => log.error({ err }, 'the record stays open until the next start')))
 }
 
@@ -189,7 +190,7 @@ async function chooseEngine(
   onError: (error: unknown) => void,
   stack: AsyncDisposableStack,
 ): Promise<Realtime> {
-  const fencingToken = await lastFencingToken(db)
+  const fencingToken = await atStart(log, () => lastFencingToken(db))
   if (realtime.kind === 'memory') {
     const engine = stack.use(new MemoryEngine({ clock: systemClock, pressRate, epoch: newId(), fencingToken, onError }))
     return { engine, neighbours: noNeighbours, commands: null }

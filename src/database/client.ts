@@ -29,7 +29,8 @@ export function openDatabase(url: string, log: Logger): OpenDatabase {
     // The pool does not wait for the last connections to be gone, and the database may end before them.
     if (!closing) log.warn({ err }, 'an idle database connection ended')
   })
-  const db = new PrismaClient({ adapter: new PrismaPg(pool) })
+  // Longer than the pool waits: it knows better what was missing.
+  const db = new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: { maxWait: 4_000 } })
   return {
     db,
     answers: () =>

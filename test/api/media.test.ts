@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config.ts'
 import { CreateGroupDocument, CreateUserDocument, JoinGroupDocument } from '../generated/operations.ts'
 import { signIn } from '../support/client.ts'
 import { dataFolder } from '../support/data-folder.ts'
+import { FakeLiveKit } from '../support/fake-livekit.ts'
 import { press } from '../support/talk.ts'
 
 const log = pino({ level: 'silent' })
@@ -41,22 +42,22 @@ async function start(env: Record<string, string>) {
 }
 
 test('with LiveKit configured, tokens are signed with its secret, for this room, device and right alone, and say to connect first', async () => {
-  const secret = 'a secret of at least thirty-two characters'
+  await using fake = await FakeLiveKit.start()
   await using it = await start({
-    LIVEKIT_URL: 'http://127.0.0.1:7880',
+    LIVEKIT_URL: fake.url,
     LIVEKIT_PUBLIC_URL: 'wss://voice.example.org',
-    LIVEKIT_API_KEY: 'APIkey',
-    LIVEKIT_API_SECRET: secret,
+    LIVEKIT_API_KEY: fake.apiKey,
+    LIVEKIT_API_SECRET: fake.apiSecret,
   })
   const { joinGroup } = await it.maya.get(JoinGroupDocument, { input: { groupId: it.groupId } })
   const { media } = await press(it.maya, it.groupId, 'm1')
   for (const grant of [joinGroup.media, media]) expect(grant).toMatchObject({ state: 'JOIN_REQUIRED', url: 'wss://voice.example.org' })
-  const claims = async (token = '') => (await jwtVerify(token, new TextEncoder().encode(secret))).payload
+  const claims = async (token = '') => (await jwtVerify(token, new TextEncoder().encode(fake.apiSecret))).payload
   const listen = await claims(joinGroup.media?.token)
   const talk = await claims(media?.token)
-  expect(listen).toMatchObject({ iss: 'APIkey', sub: media?.identity, video: { room: media?.room, roomJoin: true, canPublish: false } })
+  expect(listen).toMatchObject({ iss: fake.apiKey, sub: media?.identity, video: { room: media?.room, roomJoin: true, canPublish: false } })
   expect(talk).toMatchObject({
-    iss: 'APIkey',
+    iss: fake.apiKey,
     sub: media?.identity,
     video: { room: media?.room, canPublish: true, canPublishSources: ['microphone'] },
   })
