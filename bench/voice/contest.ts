@@ -33,30 +33,44 @@ const WARM_UP = 3
 const STEADY_EVERY = 5
 const PAUSES = 4
 
-/** NEDA and the bare permission take turns, so that what else the machine does hits both. */
+/**
+ * NEDA and the bare permission take turns, so that what else the machine does hits both; and only the devices of one side are there at a time, as
+ * devices at rest take from a small machine what the others are measured by.
+ */
 export async function contest(kind: DeviceKind, neda: Server, liveKit: LiveKit, size: Size): Promise<Outcome> {
-  await using stack = new AsyncDisposableStack()
-  const team = await nedaSide(neda.url, kind, stack)
-  const sides = [team, await bareSide(liveKit, kind, stack)]
-  const figures = new Map(sides.map((side) => [side, noFigures()]))
   const pid = neda.process.pid ?? Number.NaN
-
-  for (const [side, own] of figures) own.first = await warmUp(kind, side)
-  for (let n = 0; n < size.bursts; n++) {
-    const plan: Plan = { ending: n % 2 === 0 ? 'RELEASE' : 'REVOKE', pauses: n % STEADY_EVERY === 0 ? PAUSES : 0 }
-    const inTurn = n % 2 === 0 ? sides : sides.toReversed()
-    for (const side of inTurn) await measure(kind, side, plan, figures.get(side) ?? noFigures(), pid)
-  }
+  const sides = new Map([
+    ['NEDA', noFigures()],
+    ['bare', noFigures()],
+  ])
   const contentions: Contention[] = []
   const contentionsFailed: string[] = []
-  for (let n = 0; n < size.contentions; n++) {
-    await contention(kind, team).then(
-      (one) => contentions.push(one),
-      (error: unknown) => contentionsFailed.push(String(error)),
-    )
+  for (const [turn, name] of TURNS.entries()) {
+    await using stack = new AsyncDisposableStack()
+    const team = name === 'NEDA' ? await nedaSide(neda.url, kind, stack) : null
+    const side = team ?? (await bareSide(liveKit, kind, stack))
+    const figures = sides.get(name) ?? noFigures()
+    const first = await warmUp(kind, side)
+    if (Number.isNaN(figures.first)) figures.first = first
+    for (let n = turn < 2 ? 0 : 1; n < size.bursts; n += 2) await measure(kind, side, planOf(n), figures, pid)
+    for (let n = turn < 2 ? 0 : 1; team && n < size.contentions; n += 2) {
+      await contention(kind, team).then(
+        (one) => contentions.push(one),
+        (error: unknown) => contentionsFailed.push(String(error)),
+      )
+    }
   }
-  return { kind, sides: new Map([...figures].map(([{ name }, own]) => [name, own])), contentions, contentionsFailed }
+  return { kind, sides, contentions, contentionsFailed }
 }
+
+/** Each half of them in a turn of its side. */
+const TURNS = ['NEDA', 'bare', 'bare', 'NEDA'] as const
+
+/** Either half has the same number of each kind. */
+const planOf = (n: number): Plan => ({
+  ending: n % 4 < 2 ? 'RELEASE' : 'REVOKE',
+  pauses: Math.floor(n / 2) % STEADY_EVERY === 0 ? PAUSES : 0,
+})
 
 const noFigures = (): Figures => ({ first: Number.NaN, bursts: [], failed: [], cpuMicros: [] })
 

@@ -11,10 +11,19 @@ const userId = newId<UserId>()
 const sessionId = newId<SessionId>()
 const identity = mediaIdentity(userId, sessionId)
 
-/** A watchdog with one who is in a room, and publishes there. */
-function watching({ mayHear, holds, isThere = true }: { mayHear: boolean; holds: boolean; isThere?: boolean }, name = identity) {
+interface Situation {
+  readonly mayHear: boolean
+  readonly holds: boolean
+  readonly isThere?: boolean
+  /** Still, when its permission has been withdrawn. */
+  readonly publishes?: boolean
+}
+
+/** A watchdog with one who is in a room, and published there. */
+function watching({ mayHear, holds, isThere = true, publishes = true }: Situation, name = identity) {
   const noted: AuditNote[] = []
-  const one = { identity: name, canPublish: false, publishes: true, stay: 'PA_1', joinedAt: Date.now() } as RoomParticipant
+  const record = { isWritten: true }
+  const one = { identity: name, canPublish: false, publishes, stay: 'PA_1', joinedAt: Date.now() } as RoomParticipant
   const deps = {
     rooms: {
       participants: async () => [one],
@@ -25,12 +34,13 @@ function watching({ mayHear, holds, isThere = true }: { mayHear: boolean; holds:
     roster: { note: () => undefined, replace: () => undefined },
     reconciler: { follow: async () => undefined },
     groups: { exists: async () => true, mayHear: async () => mayHear },
-    recorded: async () => true,
+    recorded: async () => record.isWritten,
+    db: { speakerHistory: { findFirst: async () => null } },
     holder: async () => (holds ? name : null),
     audit: { addCounted: (done: AuditNote) => noted.push(done) },
     log: pino({ level: 'silent' }),
   }
-  return { watchdog: new Watchdog(deps as unknown as WatchdogDeps), noted }
+  return { watchdog: new Watchdog(deps as unknown as WatchdogDeps), noted, record }
 }
 
 const published = { kind: 'PUBLISHED', identity, stay: 'PA_1' } as const
@@ -43,6 +53,16 @@ test('who publishes without the floor is noted, and that it was put out', async 
     { action: 'PUBLISHED_WITHOUT_FLOOR', actor: null, target, details: { groupId, userId } },
     { action: 'PUT_OUT_OF_ROOM', actor: null, target, details: { groupId, userId, reason: 'PUBLISHED_WITHOUT_FLOOR' } },
   ])
+})
+
+test('while the record is late it is silent, looked at again, noted once, and put out when the record is there', async () => {
+  const { watchdog, noted, record } = watching({ mayHear: true, holds: false, publishes: false })
+  record.isWritten = false
+  expect(await watchdog.look(groupId, published)).toBe(false)
+  expect(await watchdog.look(groupId, published, false)).toBe(false)
+  record.isWritten = true
+  expect(await watchdog.look(groupId, published, false)).toBe(true)
+  expect(noted.map(({ action }) => action)).toEqual(['PUBLISHED_WITHOUT_FLOOR', 'PUT_OUT_OF_ROOM'])
 })
 
 test('who has the floor is not', async () => {

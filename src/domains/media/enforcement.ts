@@ -39,8 +39,8 @@ const ROOMS_AT_ONCE = 8
 const MOST_NAMED = 50
 /** What began or ended longer ago than this was not followed by who did it: that instance has died. */
 const FOLLOWED_WITHIN_MS = 1_000
-/** Whom LiveKit tells of, it finds everywhere by then. */
-const FOUND_AFTER_MS = [50, 150, 400, 800]
+/** Whom LiveKit tells of, it finds everywhere by then, and what happened is in the record. */
+const LOOK_AGAIN_AFTER_MS = [50, 150, 400, 800, 1_600]
 
 /**
  * Makes the media server obey the floor and the rights. What happened is a reason to look, never what is done: whoever looks compares the rooms
@@ -165,9 +165,9 @@ export class Enforcement implements AsyncDisposable {
     void this.#reconciler.follow({ groupId: group.id, identity: mediaIdentity(speaker.id, sessionId) })
   }
 
-  /** Who was to be put out was not found: LiveKit's own servers tell each other a moment later. */
+  /** Who was to be put out was not found, as LiveKit's own servers tell each other a moment later; or the record was not written yet. */
   #seek(groupId: GroupId, event: MediaEvent, attempt: number) {
-    const afterMs = FOUND_AFTER_MS[attempt]
+    const afterMs = LOOK_AGAIN_AFTER_MS[attempt]
     if (afterMs === undefined) return
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
@@ -178,7 +178,7 @@ export class Enforcement implements AsyncDisposable {
 
   async #lookAgain(groupId: GroupId, event: MediaEvent, attempt: number) {
     try {
-      if (!(await this.#watchdog.look(groupId, event))) this.#seek(groupId, event, attempt)
+      if (!(await this.#watchdog.look(groupId, event, false))) this.#seek(groupId, event, attempt)
     } catch (error) {
       this.#onError(error)
       this.#owed.add(groupId)

@@ -39,9 +39,9 @@ export class Watchdog {
 
   /**
    * Somebody has come to a room, or begun to publish: nobody stays who may not hear, and nobody is heard who has not the floor. False: who is to
-   * go was not found.
+   * go was not found, or whether it is to go is not known yet; then it is to be looked at again.
    */
-  async look(groupId: GroupId, { kind, identity, stay }: Omit<MediaEvent, 'room'>): Promise<boolean> {
+  async look(groupId: GroupId, { kind, identity, stay }: Omit<MediaEvent, 'room'>, isFirst = true): Promise<boolean> {
     const { rooms, names, groups, reconciler } = this.#deps
     if (!(await groups.exists(groupId))) {
       await rooms.close(names.of(groupId))
@@ -49,8 +49,7 @@ export class Watchdog {
     }
     if (!(await this.#mayHear(groupId, identity))) return this.#putOut(groupId, identity, 'MAY_NOT_HEAR')
     await reconciler.follow({ groupId, identity })
-    if (kind === 'PUBLISHED') await this.#judge(groupId, identity, stay)
-    return true
+    return kind !== 'PUBLISHED' || this.#judge(groupId, identity, stay, isFirst)
   }
 
   /** Looks at a whole room: takes away what somebody may not have any more, and answers who is to be given something. */
@@ -81,26 +80,30 @@ export class Watchdog {
    * Somebody published, and its right to has been withdrawn if it has not the floor. A track may be on its way when a burst ends, or a device
    * come late; but who came after its last burst had ended, with a right that it had then, is put out.
    */
-  async #judge(groupId: GroupId, identity: string, stay: string): Promise<void> {
+  async #judge(groupId: GroupId, identity: string, stay: string, isFirst: boolean): Promise<boolean> {
     const { rooms, names, holder, log } = this.#deps
-    if ((await holder(groupId)) === identity) return
+    if ((await holder(groupId)) === identity) return true
     const room = names.of(groupId)
-    log.warn({ room, identity }, 'published without the floor: its permission was withdrawn')
-    this.#note('PUBLISHED_WITHOUT_FLOOR', groupId, identity)
+    if (isFirst) {
+      log.warn({ room, identity }, 'published without the floor: its permission was withdrawn')
+      this.#note('PUBLISHED_WITHOUT_FLOOR', groupId, identity)
+    }
     const found = (await rooms.participants(room)).find((one) => one.identity === identity)
     // Told late of an earlier stay, it says nothing of this one.
     const isThisStay = found?.publishes || found?.stay === stay
-    if (!found || !isThisStay || !(found.publishes || (await this.#cameLate(groupId, found)))) return
-    if ((await holder(groupId)) === identity) return
+    if (!found || !isThisStay) return true
+    const isToGo = found.publishes || (await this.#cameLate(groupId, found))
+    if (!isToGo || (await holder(groupId)) === identity) return isToGo !== null
     await this.#putOut(groupId, identity, 'PUBLISHED_WITHOUT_FLOOR')
+    return true
   }
 
-  async #cameLate(groupId: GroupId, { identity, joinedAt }: RoomParticipant): Promise<boolean> {
+  /** Null: not known until the record is written. Rather too late than somebody who only finished its burst. */
+  async #cameLate(groupId: GroupId, { identity, joinedAt }: RoomParticipant): Promise<boolean | null> {
     const sessionId: SessionId | undefined = whoIs(identity)?.sessionId
     if (!sessionId) return true
     const { recorded, db } = this.#deps
-    // Rather too late than somebody who only finished its burst.
-    if (!(await recorded(groupId))) return false
+    if (!(await recorded(groupId))) return null
     const where = { groupId, sessionId, startedAt: { gt: new Date(Date.now() - LONGEST_RIGHT_MS) } }
     const last = await db.speakerHistory.findFirst({ where, orderBy: { startedAt: 'desc' }, select: { endedAt: true } })
     // One that runs: it presses again and again, and is looked at when that ends.
