@@ -59,6 +59,13 @@ describe.concurrent('HTTP', () => {
       403,
       'CSRF_BLOCKED',
     ],
+    [
+      'A7 a page whose origin begins like an allowed one',
+      { query: '{ __typename }' },
+      { ...JSON_TYPE, origin: `${ORIGIN}.evil.example.org` },
+      403,
+      'CSRF_BLOCKED',
+    ],
   ])('%s', async ([, body, headers, status, code]) => {
     for (const accept of ['application/json', 'application/graphql-response+json', 'text/event-stream']) {
       const answer = await post(body, { accept, ...headers })

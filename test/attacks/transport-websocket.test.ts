@@ -40,7 +40,8 @@ describe.concurrent('WebSocket', () => {
 
   test('A44 a foreign page opens no socket, our own and none do', async () => {
     expect(await upgrade({ origin: 'https://evil.example.org', cookie: 'session=x' })).toBe(403)
-    expect(await upgrade({ origin: 'null' })).toBe(403)
+    for (const origin of ['null', `${ORIGIN}.evil.example.org`, ORIGIN.replace('//', '//evil-')])
+      expect(await upgrade({ origin })).toBe(403)
     expect(await upgrade({ origin: ORIGIN })).toBe(101)
     expect(await upgrade({})).toBe(101)
   })

@@ -147,6 +147,16 @@ describe('a refresh token', () => {
     expect(a.auth.isSignedIn(sessionId)).toBe(true)
   })
 
+  test('whose answer was lost gets the same successor for a minute, and nothing after it; the session goes on', async () => {
+    const { refreshToken, sessionId } = await (await createPerson(a)).signIn(a)
+    const next = await refresh(a, refreshToken)
+    await age(sessionId, 40 * SECOND)
+    expect(await refresh(b, refreshToken)).toBe(next)
+    await age(sessionId, 40 * SECOND)
+    expect(await refresh(b, refreshToken)).toBe('INVALID_REFRESH_TOKEN')
+    expect(await refresh(a, next)).toHaveLength(refreshToken.length)
+  })
+
   test('that comes back after its successor was used ends the session at every instance within a second', async () => {
     const { refreshToken, sessionId } = await (await createPerson(a)).signIn(a)
     const second = await refresh(a, refreshToken)

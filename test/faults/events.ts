@@ -1,5 +1,7 @@
 import { BURST_RULES, type Fault, HUB, MEMORY_ENGINE, STREAM, TRANSITION } from './fault.ts'
 
+const HUB_TESTS: readonly string[] = ['test/realtime/hub.test.ts']
+
 /** Numbers, snapshots, streams and their readers. */
 export const eventFaults: readonly Fault[] = [
   {
@@ -149,5 +151,14 @@ export const eventFaults: readonly Fault[] = [
     file: HUB,
     find: '    setImmediate(() => this.#tell(topic, topic.listeners.values()))\n',
     replace: '    this.#tell(topic, topic.listeners.values())\n',
+    tests: HUB_TESTS,
+  },
+  {
+    rule: '16.3',
+    name: 'all readers are told before anything else is served',
+    file: HUB,
+    find: 'const SLICE = 100\n',
+    replace: 'const SLICE = 1_000_000\n',
+    tests: HUB_TESTS,
   },
 ]

@@ -1,6 +1,7 @@
 import { eventFaults } from './events.ts'
 import type { Fault } from './fault.ts'
 import { floorFaults } from './floor.ts'
+import { identityFaults } from './identity.ts'
 import { mediaFaults } from './media.ts'
 import { presenceFaults } from './presence.ts'
 import { priorityFaults } from './priority.ts'
@@ -9,6 +10,8 @@ import { recordFaults } from './record.ts'
 import { redisFaults } from './redis.ts'
 import { requestFaults } from './requests.ts'
 import { rightsFaults } from './rights.ts'
+import { sdkFaults } from './sdk.ts'
+import { transportFaults } from './transports.ts'
 
 const numbers = ({ rule }: Fault) => rule.split('.').map(Number)
 
@@ -18,8 +21,7 @@ function byRule(one: Fault, other: Fault): number {
   return rule - otherRule || statement - otherStatement
 }
 
-/** All of them, in the order of the specification. */
-export const faults: readonly Fault[] = [
+const specified: readonly Fault[] = [
   ...floorFaults,
   ...requestFaults,
   ...queueFaults,
@@ -30,4 +32,7 @@ export const faults: readonly Fault[] = [
   ...recordFaults,
   ...redisFaults,
   ...mediaFaults,
-].toSorted(byRule)
+]
+
+/** All of them, in the order of the specification, and then what is beyond it. */
+export const faults: readonly Fault[] = [...specified.toSorted(byRule), ...identityFaults, ...transportFaults, ...sdkFaults]

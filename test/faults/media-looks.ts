@@ -4,13 +4,13 @@ import type { Fault } from './fault.ts'
 
 const SWEEP_TESTS: readonly string[] = ['test/media/sweep.test.ts']
 const LATE_STORE_TESTS: readonly string[] = ['test/media/fake-faults.test.ts', '-t', 'a moment later']
-/** A few scenes of the whole, by what their names have in common. */
+/** A few scenes of the whole, by what their names have in common, as it stands where they are written. */
 const scenes = (words: string): readonly string[] => ['test/media/fake.test.ts', '-t', words]
 const FLOOR_SCENES = scenes('devices join to listen')
 const INTRUDER_SCENES = scenes('after the burst')
 const HONEST_SCENES = scenes('a device whose track comes')
 const FORMER_STAY_SCENES = scenes('a late report of a former stay')
-const REMOVED_SCENES = scenes('who is removed from the group')
+const REMOVED_SCENES = scenes('removed from the group')
 const SIGNED_OUT_SCENES = scenes('who signs out')
 const DELETED_SCENES = scenes('the room of a deleted group')
 const STATE_SCENES = scenes('each device has its own state')

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Fault } from './fault.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const COPIED = ['src', 'test', 'prisma', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const COPIED = ['src', 'sdk', 'test', 'prisma', 'scripts', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 /** A test that takes longer fails: by its name, and not as a run that hangs. */
 const LONGEST_TEST_MS = 20_000
 /** A run that takes longer hangs. */

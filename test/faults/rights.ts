@@ -77,9 +77,9 @@ export const rightsFaults: readonly Fault[] = [
     name: 'the floor falls to the other device of whom is evicted',
     file: RIGHTS_RULES,
     find: EVICT_WAITERS,
-    replace: `${EVICT_WAITERS}  const now = t.state.holder
+    replace: `  const now = t.state.holder
   if (now && isMeant(now.burst.speaker.id, now.burst.sessionId)) endBurst(t, reason)
-`,
+${EVICT_WAITERS}`,
   },
   {
     rule: '12.7',

@@ -5,9 +5,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ENGINE_TESTS, type Fault, misfit } from './fault.ts'
+import { ENGINE_TESTS, type Fault } from './fault.ts'
 import { faults } from './faults.ts'
-import { type Outcome, ProjectCopy, textOf } from './project-copy.ts'
+import { misfits } from './fitting.ts'
+import { type Outcome, ProjectCopy } from './project-copy.ts'
 
 /** So many copies are tested at once. */
 const COPIES = 2
@@ -77,7 +78,7 @@ async function plantAll(chosen: readonly Fault[], folder: string, callOff: Abort
   if (callOff.aborted || !unchanged.every(({ kind }) => kind === 'PASSED')) return false
 
   const width = Math.max(...chosen.map(({ name }) => name.length))
-  const print = (rule: string, name: string, test: string) => console.log(`${rule.padEnd(6)}${name.padEnd(width)}  ${test}`)
+  const print = (rule: string, name: string, test: string) => console.log(`${rule.padEnd(10)}${name.padEnd(width)}  ${test}`)
   const tryOut = async (copy: ProjectCopy, fault: Fault) => {
     using _planted = copy.plant(fault)
     return await runAll(copy, fault.tests ?? ENGINE_TESTS, callOff)
@@ -92,9 +93,9 @@ async function plantAll(chosen: readonly Fault[], folder: string, callOff: Abort
 async function main(words: readonly string[]): Promise<number> {
   const isMeant = ({ rule, name }: Fault) => words.length === 0 || words.some((word) => rule === word || name.includes(word))
   const chosen = faults.filter(isMeant)
-  const misfits = chosen.map((fault) => misfit(fault, textOf(fault.file))).filter((problem) => problem !== null)
-  if (misfits.length > 0 || chosen.length === 0) {
-    console.error(['These faults do not apply:', ...misfits].join('\n  '))
+  const problems = misfits(chosen)
+  if (problems.length > 0 || chosen.length === 0) {
+    console.error(['These faults do not apply:', ...problems].join('\n  '))
     return 1
   }
   const callOff = new AbortController()

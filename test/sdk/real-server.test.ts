@@ -38,6 +38,34 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await Promise.all([mayas.close(), bens.close()])
   })
 
+  test('what happened while it was away is told when it is back, each event once', async () => {
+    const { admin, maya, ben, proxy, directUrl } = server
+    const groupId = await createGroup(admin, 'Away', maya, [ben])
+    const [mayas, bens] = [await server.device(maya.username, { url: directUrl }), await server.device(ben.username, { transport })]
+    const told: string[] = []
+    let isLive = false
+    bens.observe(
+      SpeakerChangedDocument,
+      { groupId },
+      { next: ({ speakerChanged }) => told.push(speakerChanged.kind), live: (now) => (isLive = now), ended: () => undefined },
+    )
+    const radio = mayas.talk(groupId)
+    await radio.ready()
+    await expect.poll(() => isLive, { timeout: 15_000 }).toBe(true)
+    proxy.cut()
+    await expect.poll(() => isLive, { timeout: 15_000 }).toBe(false)
+    for (let burst = 0; burst < 3; burst++) {
+      expect((await radio.press()).phase).toBe('TALKING')
+      await until(radio, ({ floor }) => floor?.state === 'TAKEN')
+      radio.release()
+      await until(radio, ({ floor }) => floor?.state === 'IDLE')
+    }
+    proxy.mend()
+    await expect.poll(() => isLive, { timeout: 15_000 }).toBe(true)
+    expect(told).toEqual(['SNAPSHOT', ...Array.from({ length: 3 }, () => ['TAKEN', 'IDLE']).flat()])
+    await Promise.all([mayas.close(), bens.close()])
+  })
+
   test('who is removed, or signed out, is told why, and holds nothing', async () => {
     const { admin, maya } = server
     const dora = await createPerson(admin, 'Dora')

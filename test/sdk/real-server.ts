@@ -30,8 +30,10 @@ export async function realServer() {
     groupId,
     proxy,
     url: `http://127.0.0.1:${proxy.port}`,
+    /** Past that network. */
+    directUrl: neda.url,
     /** A device of somebody, signed in. */
-    async device(username: string, options: Omit<NedaClientOptions, 'url'> = {}) {
+    async device(username: string, options: Partial<NedaClientOptions> = {}) {
       const client = new NedaClient({ url: `http://127.0.0.1:${proxy.port}`, ...options })
       cleanup.defer(() => client.close())
       await client.signIn({ username, password: PASSWORD })

@@ -41,6 +41,10 @@ describe('a press', () => {
     await port.mend()
     await time.advance(2_000)
     expect(await talk).toMatchObject({ phase: 'TALKING', burst: { id: burst?.id } })
+    // Under the same name: whoever repeats it under another one does not release it.
+    radio.release()
+    await time.advance(0)
+    expect(await holder()).toBeNull()
   })
 
   test('that was let go before its answer came holds nothing, also when it arrives after that', async () => {
