@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Fault } from './fault.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const COPIED = ['src', 'test', 'prisma', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+const COPIED = ['src', 'sdk', 'test', 'prisma', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 /** A test that takes longer fails: by its name, and not as a run that hangs. */
 const LONGEST_TEST_MS = 20_000
 /** A run that takes longer hangs. */
