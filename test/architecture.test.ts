@@ -67,16 +67,27 @@ test('process.env is read in main.ts alone, and nothing ends the process but mai
   expect(offenders).toEqual([])
 })
 
-test('the SDK imports nothing but itself', () => {
-  const folder = fileURLToPath(new URL('../sdk/src', import.meta.url))
-  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
-  const foreign = sources.flatMap((file) =>
-    [...readFileSync(join(folder, file), 'utf8').matchAll(/ from '([^']+)'/g)]
-      .map(([, to = '']) => to)
-      .filter((to) => !to.startsWith('.') || relative(folder, join(folder, dirname(file), to)).startsWith('..')),
+/** What the sources of a folder import, each once. */
+function importedBy(folder: string): { readonly sources: readonly string[]; readonly imported: readonly string[] } {
+  const root = fileURLToPath(new URL(`../${folder}`, import.meta.url))
+  const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+  const imported = sources.flatMap((file) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/ from '([^']+)'/g)].map(([, to = '']) =>
+      to.startsWith('.') ? relative(root, join(root, dirname(file), to)) : to,
+    ),
   )
+  return { sources, imported: [...new Set(imported)].filter((to) => !sources.includes(to)) }
+}
+
+test('the SDK imports nothing but itself', () => {
+  const { sources, imported } = importedBy('sdk/src')
   expect(sources.length).toBeGreaterThan(20)
-  expect(foreign).toEqual([])
+  expect(imported).toEqual([])
+})
+
+test('the demo knows of NEDA what an app does: what the SDK exports', () => {
+  const { imported } = importedBy('demo')
+  expect(imported.filter((to) => !to.startsWith('node:'))).toEqual(['../sdk/src/index.ts'])
 })
 
 test('no hand-written file is longer than 350 lines', () => {

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as sdk from '../../sdk/src/index.ts'
 import {
-  FloorDocument,
   GroupsDocument,
   ReleaseTalkDocument,
   RequestTalkDocument,
@@ -10,8 +10,13 @@ import {
   TalkBurstsDocument,
 } from '../generated/operations.ts'
 import { signIn } from '../support/client.ts'
+import { Received } from '../support/received.ts'
+import { granted, sdkDevice, untilRadio } from '../support/sdk-device.ts'
 import { failingNeda, startNeda } from '../support/start-neda.ts'
+import { tcpProxy } from '../support/tcp-proxy.ts'
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts'
+
+const portOf = (url: string) => Number(new URL(url).port)
 
 const isAlive = (pid: number) => {
   try {
@@ -87,31 +92,36 @@ describe('NEDA starts, stops, is killed and starts again', () => {
     expect((await socket.closed).code).toBe(1012)
   })
 
-  test('killed in the middle of a burst, the next start takes the database over and closes the burst SERVER_RECOVERY', async () => {
+  test('killed in the middle of a burst, the next start takes the database over and closes the burst SERVER_RECOVERY, and its device comes back', async () => {
     const killed = await startNeda(env)
-    const before = await demo(killed.url)
-    const { requestTalk } = await before.ben.get(RequestTalkDocument, { input: { groupId: before.groupId, requestId: 'third' } })
-    expect(requestTalk.outcome).toBe('GRANTED')
+    await using proxy = await tcpProxy(portOf(killed.url))
+    await using ben = await sdkDevice(`http://127.0.0.1:${proxy.port}`, 'ben', { password: 'push-to-talk' })
+    const groupId = (await ben.execute(sdk.GroupsDocument, { first: 10 })).groups.edges[0]?.node.id ?? ''
+    const record = async () => (await ben.execute(sdk.TalkBurstsDocument, { groupId })).talkBursts.edges.map(({ node }) => node)
+    const heard = new Received<sdk.SpeakerChangedSubscription['speakerChanged']>()
+    ben.observe(sdk.SpeakerChangedDocument, { groupId }, { next: (event) => heard.add(event.speakerChanged), ended: () => heard.end() })
+    const radio = ben.talk(groupId)
+    await radio.ready()
+    const burst = await granted(radio)
+    const { floor } = await heard.find(({ kind }) => kind === 'TAKEN')
     // Reading the record waits for it: the burst is in the database now.
-    await before.cleo.get(TalkBurstsDocument, { groupId: before.groupId })
+    expect((await record())[0]?.id).toBe(burst.id)
     await killed.end('SIGKILL')
     const postgres = await postgresPid()
     expect(isAlive(postgres)).toBe(true)
 
     await using neda = await startNeda(env)
-    const { cleo, groupId } = await demo(neda.url)
-    const { talkBursts } = await cleo.get(TalkBurstsDocument, { groupId })
-    expect(talkBursts.edges.map(({ node }) => node.endReason)).toEqual(['SERVER_RECOVERY', 'SERVER_RECOVERY', 'RELEASED'])
-    expect(talkBursts.edges[0]?.node).toMatchObject({ id: requestTalk.burst?.id, startedAt: requestTalk.burst?.startedAt })
-    expect(talkBursts.edges[0]?.node.durationMs).toBeGreaterThanOrEqual(0)
-
-    const { floor } = await cleo.get(FloorDocument, { groupId })
-    expect(floor).toMatchObject({ state: 'IDLE', sequence: 0 })
-    expect(floor.epoch).not.toBe(requestTalk.floor.epoch)
-    await using back = await cleo.subscribeSse(SpeakerChangedDocument, { groupId, after: requestTalk.floor.cursor })
-    expect((await back.received.next()).data?.speakerChanged).toMatchObject({ kind: 'SNAPSHOT', gap: true })
-    const again = await cleo.get(RequestTalkDocument, { input: { groupId, requestId: 'fourth' } })
-    expect(BigInt(again.requestTalk.burst?.fencingToken ?? 0)).toBeGreaterThan(BigInt(requestTalk.burst?.fencingToken ?? 0))
+    proxy.turnTo(portOf(neda.url))
+    ben.wake()
+    const back = await heard.next()
+    expect(back).toMatchObject({ kind: 'SNAPSHOT', gap: true, floor: { state: 'IDLE', sequence: 0 } })
+    expect(back.floor.epoch).not.toBe(floor.epoch)
+    await untilRadio(radio, ({ talk, membership, isLive }) => talk.phase === 'IDLE' && membership === 'JOINED' && isLive)
+    const [last, ...before] = await record()
+    expect(before.map(({ endReason }) => endReason)).toEqual(['SERVER_RECOVERY', 'RELEASED'])
+    expect(last).toMatchObject({ id: burst.id, startedAt: burst.startedAt, endReason: 'SERVER_RECOVERY' })
+    expect(last?.durationMs).toBeGreaterThanOrEqual(0)
+    expect(BigInt((await granted(radio)).fencingToken)).toBeGreaterThan(BigInt(burst.fencingToken))
   })
 
   test('a second NEDA on the same data folder is refused while the first one runs', async () => {

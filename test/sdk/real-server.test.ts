@@ -4,7 +4,8 @@ import { FloorDocument, MeDocument, memoryTokenStore, NedaClient, NedaError, Spe
 import { RemoveGroupMemberDocument, ResetUserPasswordDocument } from '../generated/operations.ts'
 import { lasting } from '../support/forged-tokens.ts'
 import { createGroup, createPerson, PASSWORD } from '../support/people.ts'
-import { realServer, SECRET_KEY, until } from './real-server.ts'
+import { sdkDevice, untilRadio } from '../support/sdk-device.ts'
+import { realServer, SECRET_KEY } from './real-server.ts'
 
 let server: Awaited<ReturnType<typeof realServer>>
 beforeAll(async () => {
@@ -26,12 +27,12 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     for (let round = 0; round < 3; round++) {
       const talk = await mayasRadio.press()
       expect(talk.phase).toBe('TALKING')
-      const { heard } = await until(bensRadio, ({ heard }) => heard !== null)
+      const { heard } = await untilRadio(bensRadio, ({ heard }) => heard !== null)
       expect(heard).toBe(talk.phase === 'TALKING' ? talk.burst.mediaIdentity : null)
       proxy.reset()
       mayasRadio.release()
-      await until(bensRadio, ({ heard, isLive }) => heard === null && isLive)
-      await until(mayasRadio, ({ isLive, membership }) => isLive && membership === 'JOINED')
+      await untilRadio(bensRadio, ({ heard, isLive }) => heard === null && isLive)
+      await untilRadio(mayasRadio, ({ isLive, membership }) => isLive && membership === 'JOINED')
     }
     expect(told).toHaveLength(new Set(told).size)
     expect(told).toEqual(Array.from(told, (_, index) => (told[0] ?? 0) + index))
@@ -41,7 +42,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   test('what happened while it was away is told when it is back, each event once', async () => {
     const { admin, maya, ben, proxy, directUrl } = server
     const groupId = await createGroup(admin, 'Away', maya, [ben])
-    const [mayas, bens] = [await server.device(maya.username, { url: directUrl }), await server.device(ben.username, { transport })]
+    const [mayas, bens] = [await sdkDevice(directUrl, maya.username), await server.device(ben.username, { transport })]
     const told: string[] = []
     let isLive = false
     bens.observe(
@@ -56,9 +57,9 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await expect.poll(() => isLive, { timeout: 15_000 }).toBe(false)
     for (let burst = 0; burst < 3; burst++) {
       expect((await radio.press()).phase).toBe('TALKING')
-      await until(radio, ({ floor }) => floor?.state === 'TAKEN')
+      await untilRadio(radio, ({ floor }) => floor?.state === 'TAKEN')
       radio.release()
-      await until(radio, ({ floor }) => floor?.state === 'IDLE')
+      await untilRadio(radio, ({ floor }) => floor?.state === 'IDLE')
     }
     proxy.mend()
     await expect.poll(() => isLive, { timeout: 15_000 }).toBe(true)
@@ -77,11 +78,11 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await Promise.all([first.ready(), second.ready()])
     expect((await first.press()).phase).toBe('TALKING')
     await admin.get(RemoveGroupMemberDocument, { input: { groupId: one, userId: dora.id } })
-    expect(await until(first, ({ membership }) => membership === 'ENDED')).toMatchObject({ talk: { phase: 'IDLE' } })
+    expect(await untilRadio(first, ({ membership }) => membership === 'ENDED')).toMatchObject({ talk: { phase: 'IDLE' } })
     expect(['ACCESS_REVOKED', 'NOT_FOUND']).toContain(first.state.error?.code)
     expect((await second.press()).phase).toBe('TALKING')
     await admin.get(ResetUserPasswordDocument, { input: { userId: dora.id, newPassword: `${PASSWORD} of another kind` } })
-    expect(await until(second, ({ membership }) => membership === 'ENDED')).toMatchObject({ error: { code: 'SESSION_REVOKED' } })
+    expect(await untilRadio(second, ({ membership }) => membership === 'ENDED')).toMatchObject({ error: { code: 'SESSION_REVOKED' } })
     expect(second.isTalking).toBe(false)
     expect(told).toEqual(['SESSION_REVOKED'])
     expect(await device.tokens()).toBeNull()
@@ -113,7 +114,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await sleep(lifeMs + 2_500)
     expect(radio.isTalking).toBe(true)
     expect((await client.tokens())?.accessToken).not.toBe(ending.accessToken)
-    await until(radio, ({ isLive }) => isLive)
+    await untilRadio(radio, ({ isLive }) => isLive)
     // A socket goes on with the next token; what is watched over HTTP is asked for again.
     expect(wasAway).toBe(transport !== 'websocket')
     expect(cues.filter((cue) => cue !== null)).toEqual(['GRANTED'])

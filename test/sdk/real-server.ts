@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { NedaClient, type NedaClientOptions, type TalkSession, type TalkSessionState } from '../../sdk/src/index.ts'
-import { createGroup, createPerson, PASSWORD, startWithAdmin } from '../support/people.ts'
+import type { NedaClientOptions } from '../../sdk/src/index.ts'
+import { createGroup, createPerson, startWithAdmin } from '../support/people.ts'
+import { sdkDevice } from '../support/sdk-device.ts'
 import { tcpProxy } from '../support/tcp-proxy.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { trusting } from './trusting.ts'
@@ -22,6 +22,7 @@ export async function realServer() {
   const [maya, ben] = [await createPerson(neda.admin, 'Maya'), await createPerson(neda.admin, 'Ben')]
   const groupId = await createGroup(neda.admin, 'Night watch', maya, [ben])
   const proxy = stack.use(await tcpProxy(Number(new URL(neda.url).port)))
+  const url = `http://127.0.0.1:${proxy.port}`
   const cleanup = stack.move()
   return {
     admin: neda.admin,
@@ -29,23 +30,11 @@ export async function realServer() {
     ben,
     groupId,
     proxy,
-    url: `http://127.0.0.1:${proxy.port}`,
+    url,
     /** Past that network. */
     directUrl: neda.url,
     /** A device of somebody, signed in. */
-    async device(username: string, options: Partial<NedaClientOptions> = {}) {
-      const client = new NedaClient({ url: `http://127.0.0.1:${proxy.port}`, ...options })
-      cleanup.defer(() => client.close())
-      await client.signIn({ username, password: PASSWORD })
-      return client
-    },
+    device: async (username: string, options: Omit<NedaClientOptions, 'url'> = {}) => cleanup.use(await sdkDevice(url, username, options)),
     [Symbol.asyncDispose]: () => cleanup.disposeAsync(),
   }
-}
-
-/** Waits until the radio is so. */
-export async function until(radio: TalkSession, isSo: (state: TalkSessionState) => boolean, withinMs = 20_000): Promise<TalkSessionState> {
-  for (const deadline = performance.now() + withinMs; performance.now() < deadline; await sleep(10))
-    if (isSo(radio.state)) return radio.state
-  throw new Error(`it never was so: ${JSON.stringify(radio.state)}`)
 }

@@ -235,7 +235,7 @@ describe('a burst ends by others', () => {
     await dan.press('d2', { priority: 'HIGH' })
     await time.advance(600)
     expect(endOf(radio.state.talk)).toMatchObject({ cause: 'ENDED', endReason: 'PREEMPTED' })
-    expect(cues.filter((cue) => cue !== 'TAKEN')).toEqual(['GRANTED', 'REVOKING', 'REVOKING', 'REVOKED'])
+    expect(cues).toEqual(['GRANTED', 'REVOKING', 'REVOKING', 'REVOKED', 'TAKEN'])
     expect(radio.state.heard).toContain(dan.sessionId)
   })
 

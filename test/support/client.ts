@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'graphql-ws'
 import { LoginDocument, type TypedDocumentString } from '../generated/operations.ts'
 import { Received } from './received.ts'
@@ -36,11 +37,14 @@ export class Client {
     return (await (await this.post({ query: document.toString(), variables })).json()) as Answer<Result>
   }
 
-  /** What must succeed. */
-  async get<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables): Promise<Result> {
+  /** What must succeed. What a database on a busy machine could not do in time is asked again, as every device does. */
+  async get<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables, times = 3): Promise<Result> {
     const { data, errors } = await this.ask(document, variables)
-    if (errors || !data) throw new Error(`expected data, got ${JSON.stringify(errors)}`)
-    return data
+    if (data && !errors) return data
+    if (times === 1 || errors?.[0]?.extensions?.code !== 'SERVICE_UNAVAILABLE')
+      throw new Error(`expected data, got ${JSON.stringify(errors)}`)
+    await sleep(300)
+    return this.get(document, variables, times - 1)
   }
 
   /** The code with which an operation is refused. */

@@ -25,6 +25,8 @@ export interface TcpProxy extends AsyncDisposable {
   /** Breaks the connections that there are; new ones are welcome. */
   reset(which?: Which): void
   mend(): void
+  /** Connects whoever comes from now on to another port: the server is another one. */
+  turnTo(target: number): void
   /** Whether something was lost that the mending will break a connection for. */
   readonly hasLost: boolean
 }
@@ -175,7 +177,8 @@ class Line {
   }
 }
 
-export async function tcpProxy(target: number): Promise<TcpProxy> {
+export async function tcpProxy(firstTarget: number): Promise<TcpProxy> {
+  let target = firstTarget
   const weather = new Weather()
   const lines = new Set<Line>()
   const server = createServer((client) => {
@@ -209,6 +212,9 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
       weather.late = { up, down }
     },
     reset,
+    turnTo: (next) => {
+      target = next
+    },
     get hasLost() {
       return [...lines].some((line) => line.hasLost)
     },

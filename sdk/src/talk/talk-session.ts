@@ -135,7 +135,8 @@ export class TalkSession {
     // A new life of the server knows nobody who was present.
     if (hasForgotten) void this.#join()
     const press = this.#press
-    const isOwn = [floor.burst, previous].some((burst) => burst && press?.owns(burst))
+    const about = kind === 'IDLE' ? previous : floor.burst
+    const isOwn = about !== null && press?.owns(about) === true
     press?.hearFloor({ floor, kind, previous, gap: false, cursor: floor.cursor })
     this.#changed(isOwn ? null : kind === 'TAKEN' ? 'TAKEN' : kind === 'IDLE' ? 'IDLE' : null)
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { outcomeOf, release, renew, talk } from '../../stress/talk.ts'
 import { until } from '../../stress/until.ts'
+import { granted, sdkDevice } from '../../support/sdk-device.ts'
 import { keeping } from '../scenario.ts'
 
 /** Lease and sweep, and a little for this machine. */
@@ -13,16 +14,20 @@ export const speaker = [
     const busy = await stage.busyGroup()
     const { groupId, maya, ben } = await stage.trio()
     const readers = await stage.readers(maya, groupId)
-    const device = await stage.roamer(ben, groupId, stage.from(stage.a))
-    const { id } = await device.talk('r1')
+    const line = await stage.line(stage.a)
+    const radio = stage.own(await sdkDevice(line.url, ben.person.username)).talk(groupId)
+    const cues: string[] = []
+    radio.subscribe((_state, cue) => cue && cues.push(cue))
+    await radio.ready()
+    const { id } = await granted(radio)
     await sleep(stage.random.between(0, 1_300))
     await stage.a.kill()
+    line.turnTo(stage.b.port)
     await sleep(5_500)
-    expect(device.place).toBe(stage.b)
-    expect(device.renewals.length).toBeGreaterThan(3)
-    expect(device.renewals).not.toContain(false)
+    expect(radio.isTalking).toBe(true)
+    expect(cues).toEqual(['GRANTED'])
     for (const { changes } of readers) expect(changes).toEqual(['TAKEN'])
-    expect(await device.release('r1')).toBe(true)
+    radio.release()
     await stage.isRecorded(groupId, [`${id} RELEASED`])
     await stage.settle([busy])
   }),
