@@ -1,4 +1,8 @@
+import { LEASE_MS } from '../../../src/realtime/engine.ts'
 import type { Answered, Asked } from './floor-model.ts'
+
+/** Two clocks, whole milliseconds in one of them. */
+export const CLOCKS_DIFFER_MS = 20
 
 /** An operation that a client began, and what it was answered: null if it never learned whether it was done. */
 export interface Done {
@@ -25,6 +29,7 @@ export function fateOf(doubt: Done, by: number, all: readonly Done[], isHeardOf:
   if (next?.asked.kind === 'press' && next.call >= by && isNewGrant(next)) return 'NONE'
   if (asked.kind === 'release') return 'OPEN'
   if (isHeardOf(asked.burstId)) return 'GRANTED'
+  if (mayHold(doubt, by, all, isHeardOf)) return 'OPEN'
   if (!next) return 'NONE'
   const isOnlyDoubt = others.every(({ answered }) => answered !== null)
   if (next.asked.kind === 'press' && next.answered?.outcome === 'DENIED') {
@@ -34,6 +39,24 @@ export function fateOf(doubt: Done, by: number, all: readonly Done[], isHeardOf:
   }
   // A refused request and one that was taken back look the same to who takes it back, if nobody asks again.
   return next.asked.kind === 'release' && next.answered?.outcome === 'false' && isLast ? 'NONE' : 'OPEN'
+}
+
+/** A press of who holds the floor gives the burst that runs another name: of that no burst of its own tells. */
+function mayHold(doubt: Done, by: number, all: readonly Done[], isHeardOf: (burstId: string) => boolean): boolean {
+  const own = all.filter(
+    (other) => other !== doubt && 'device' in other.asked && 'device' in doubt.asked && other.asked.device === doubt.asked.device,
+  )
+  const began = own.filter(({ asked, answered, call }) => call < by && isGrant(asked, answered, isHeardOf))
+  const last = Math.max(...began.map(({ ret }) => ret))
+  const isOver = own.some(
+    ({ asked, answered, call, ret }) => asked.kind === 'release' && answered?.outcome === 'true' && call >= last && ret <= doubt.call,
+  )
+  return !isOver && last + LEASE_MS + CLOCKS_DIFFER_MS > doubt.call
+}
+
+function isGrant(asked: Asked, answered: Answered | null, isHeardOf: (burstId: string) => boolean): boolean {
+  if (asked.kind === 'renew') return answered === null || answered.outcome === 'true'
+  return asked.kind === 'press' && (answered ? answered.outcome === 'GRANTED' : isHeardOf(asked.burstId))
 }
 
 const isSameRequest = (one: Extract<Asked, { requestId: string }>, other: Asked) =>

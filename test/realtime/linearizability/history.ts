@@ -1,6 +1,6 @@
 import { LEASE_MS } from '../../../src/realtime/engine.ts'
 import type { Burst, Floor } from '../../../src/realtime/events.ts'
-import { type Done, fateOf } from './fate.ts'
+import { CLOCKS_DIFFER_MS, type Done, fateOf } from './fate.ts'
 import type { Answered, Asked, Operation, Told } from './floor-model.ts'
 import type { Timed } from './wgl.ts'
 
@@ -8,8 +8,6 @@ import type { Timed } from './wgl.ts'
 export const PRESS_WITHIN_MS = 400
 /** What a failed press began is ended within this, once its engine can be reached. */
 const ABANDONED_WITHIN_MS = 1_000
-/** Two clocks, whole milliseconds in one of them. */
-const CLOCKS_DIFFER_MS = 20
 /** An instance knows Redis' clock only as well as its way to Redis is short, and sets the deadline of a press by that. */
 export const DEADLINE_DIFFERS_MS = 100
 
