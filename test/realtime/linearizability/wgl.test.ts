@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
 import { LEASE_MS } from '../../../src/realtime/engine.ts'
+import type { Burst, Floor } from '../../../src/realtime/events.ts'
 import { type Answered, type Asked, floorModel, type Operation } from './floor-model.ts'
+import { History } from './history.ts'
+import { FAIR } from './weather.ts'
 import { check, type Timed } from './wgl.ts'
 
 /** Two devices, a and b; a burst is called after who pressed for it. */
@@ -84,4 +87,19 @@ test('a request is granted once, and one that was taken back never', () => {
   const overtaken = at(0, 1, release('a'), { ...released, outcome: 'false' })
   expect(verdict([overtaken, at(2, 3, press('a'), { outcome: 'CANCELLED', burstId: null, holder: null })])).toBe('LINEARIZABLE')
   expect(verdict([overtaken, at(2, 3, press('a'), granted('a'))])).toBe('NOT_LINEARIZABLE')
+})
+
+test('a lost press of who holds the floor may have given its burst another name, or not', async () => {
+  for (const first of ['false', 'true']) {
+    const history = new History()
+    const floor = (isFree: boolean) => ({ burst: isFree ? null : burst }) as unknown as Floor
+    const burst = { id: 'b1', fencingToken: 1n } as unknown as Burst
+    const asks = (kind: 'press' | 'release', requestId: string, burstId: string) => ({ kind, device: 'a', requestId, burstId }) as Asked
+    const take = (asked: Asked, outcome: string, isFree = false) =>
+      history.take(asked, FAIR, async () => ({ outcome, ...(asked.kind === 'press' && { burst }), floor: floor(isFree) }))
+    await take(asks('press', 'r1', 'b1'), 'GRANTED')
+    await history.take(asks('press', 'r2', 'b2'), FAIR, () => Promise.reject(new Error('lost')))
+    await take(asks('release', 'r1', ''), first, first === 'true')
+    expect(check(history.operations(), floorModel(history.told())).kind, first).toBe('LINEARIZABLE')
+  }
 })
