@@ -22,7 +22,7 @@ interface Situation {
 /** A watchdog with one who is in a room, and published there. */
 function watching({ mayHear, holds, isThere = true, publishes = true }: Situation, name = identity) {
   const noted: AuditNote[] = []
-  const record = { isWritten: true }
+  const record = { isWritten: true, moves: false, sequence: 0, last: null as { endedAt: Date } | null }
   const one = { identity: name, canPublish: false, publishes, stay: 'PA_1', joinedAt: Date.now() } as RoomParticipant
   const deps = {
     rooms: {
@@ -35,8 +35,11 @@ function watching({ mayHear, holds, isThere = true, publishes = true }: Situatio
     reconciler: { follow: async () => undefined },
     groups: { exists: async () => true, mayHear: async () => mayHear },
     recorded: async () => record.isWritten,
-    db: { speakerHistory: { findFirst: async () => null } },
-    holder: async () => (holds ? name : null),
+    db: { speakerHistory: { findFirst: async () => record.last } },
+    floor: async () => ({
+      burst: holds ? { speaker: { id: userId }, sessionId } : null,
+      sequence: ++record.sequence * (record.moves ? 1 : 0),
+    }),
     audit: { addCounted: (done: AuditNote) => noted.push(done) },
     log: pino({ level: 'silent' }),
   }
@@ -63,6 +66,14 @@ test('while the record is late it is silent, looked at again, noted once, and pu
   record.isWritten = true
   expect(await watchdog.look(groupId, published, false)).toBe(true)
   expect(noted.map(({ action }) => action)).toEqual(['PUBLISHED_WITHOUT_FLOOR', 'PUT_OUT_OF_ROOM'])
+})
+
+test('who pressed and published anew meanwhile, and has just let go, stays', async () => {
+  const { watchdog, noted, record } = watching({ mayHear: true, holds: false })
+  record.moves = true
+  record.last = { endedAt: new Date(Date.now() + 1_000) }
+  expect(await watchdog.look(groupId, published)).toBe(true)
+  expect(noted.map(({ action }) => action)).toEqual(['PUBLISHED_WITHOUT_FLOOR'])
 })
 
 test('who has the floor is not', async () => {

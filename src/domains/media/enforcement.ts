@@ -11,7 +11,7 @@ import type { RecordEntry } from '../../realtime/events.ts'
 import type { Standing } from '../auth/standing.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
 import type { Breaker } from './breaker.ts'
-import { mediaIdentity, type RoomNames } from './media-identity.ts'
+import { holderOf, mediaIdentity, type RoomNames } from './media-identity.ts'
 import { Reconciler } from './reconciler.ts'
 import type { Roster } from './roster.ts'
 import { Watchdog } from './watchdog.ts'
@@ -64,13 +64,11 @@ export class Enforcement implements AsyncDisposable {
     const { breaker, names, roster, engine, standing, log } = deps
     this.#deps = deps
     this.#onError = seldom(log, 'the media server was not told, and is told again')
-    const holder = async (groupId: GroupId) => {
-      const { burst } = (await engine.floorLog.read(groupId)).snapshot
-      return burst && mediaIdentity(burst.speaker.id, burst.sessionId)
-    }
+    const floor = async (groupId: GroupId) => (await engine.floorLog.read(groupId)).snapshot
+    const holder = async (groupId: GroupId) => holderOf(await floor(groupId))
     const { rooms } = breaker
     this.#reconciler = new Reconciler({ rooms, names, roster, holder, onError: this.#onError })
-    this.#watchdog = new Watchdog({ ...deps, rooms, reconciler: this.#reconciler, holder })
+    this.#watchdog = new Watchdog({ ...deps, rooms, reconciler: this.#reconciler, floor })
     this.#stack.defer(
       engine.holders(
         ({ groupId, userId, sessionId }) => void this.#reconciler.follow({ groupId, identity: mediaIdentity(userId, sessionId) }),

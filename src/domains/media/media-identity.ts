@@ -1,10 +1,14 @@
 import type { GroupId, SessionId, UserId } from '../../ids.ts'
+import type { Floor } from '../../realtime/events.ts'
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 const IDENTITY = new RegExp(`^(${UUID}):(${UUID})$`)
 
 /** Who is in a room: one identity per device session, so that a second watch of the same user does not push the first out. */
 export const mediaIdentity = (userId: UserId, sessionId: SessionId) => `${userId}:${sessionId}`
+
+/** Who alone may be heard; null: nobody. */
+export const holderOf = ({ burst }: Floor) => burst && mediaIdentity(burst.speaker.id, burst.sessionId)
 
 /** Null for who was never given a way in by us. */
 export function whoIs(identity: string): { readonly userId: UserId; readonly sessionId: SessionId } | null {

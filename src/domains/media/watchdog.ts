@@ -4,8 +4,9 @@ import type { Database } from '../../database/client.ts'
 import type { GroupId, SessionId } from '../../ids.ts'
 import type { MediaEvent, RoomParticipant, Rooms } from '../../integrations/livekit/media-server.ts'
 import type { Logger } from '../../logger.ts'
+import type { Floor } from '../../realtime/events.ts'
 import type { GroupsService } from '../groups/groups.service.ts'
-import { type RoomNames, whoIs } from './media-identity.ts'
+import { holderOf, type RoomNames, whoIs } from './media-identity.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { Roster } from './roster.ts'
 
@@ -18,9 +19,18 @@ export interface WatchdogDeps {
   readonly groups: Pick<GroupsService, 'mayHear' | 'exists'>
   /** Waits until what happened in a group is written; false if that takes too long. */
   readonly recorded: (groupId: GroupId) => Promise<boolean>
-  readonly holder: (groupId: GroupId) => Promise<string | null>
+  readonly floor: (groupId: GroupId) => Promise<Floor>
   readonly audit: Pick<AuditTrail, 'addCounted'>
   readonly log: Logger
+}
+
+/** Who published without the floor, in which stay, and how the floor was before its permission was withdrawn. */
+interface Suspicion {
+  readonly groupId: GroupId
+  readonly identity: string
+  readonly stay: string
+  readonly before: Floor
+  readonly isFirst: boolean
 }
 
 /** No right to publish that the media server hands out lives as long. */
@@ -42,19 +52,20 @@ export class Watchdog {
    * go was not found, or whether it is to go is not known yet; then it is to be looked at again.
    */
   async look(groupId: GroupId, { kind, identity, stay }: Omit<MediaEvent, 'room'>, isFirst = true): Promise<boolean> {
-    const { rooms, names, groups, reconciler } = this.#deps
+    const { rooms, names, groups, floor, reconciler } = this.#deps
     if (!(await groups.exists(groupId))) {
       await rooms.close(names.of(groupId))
       return true
     }
     if (!(await this.#mayHear(groupId, identity))) return this.#putOut(groupId, identity, 'MAY_NOT_HEAR')
+    const before = await floor(groupId)
     await reconciler.follow({ groupId, identity })
-    return kind !== 'PUBLISHED' || this.#judge(groupId, identity, stay, isFirst)
+    return kind !== 'PUBLISHED' || this.#judge({ groupId, identity, stay, before, isFirst })
   }
 
   /** Looks at a whole room: takes away what somebody may not have any more, and answers who is to be given something. */
   async inspect(groupId: GroupId): Promise<readonly string[]> {
-    const { rooms, names, roster, groups, holder } = this.#deps
+    const { rooms, names, roster, groups, floor } = this.#deps
     const room = names.of(groupId)
     if (!(await groups.exists(groupId))) {
       await rooms.close(room)
@@ -62,7 +73,7 @@ export class Watchdog {
     }
     const present = await rooms.participants(room)
     roster.replace(room, present)
-    const holds = await holder(groupId)
+    const holds = holderOf(await floor(groupId))
     for (const { identity, stay, canPublish, publishes } of present) {
       if (!(await this.#mayHear(groupId, identity))) await this.#putOut(groupId, identity, 'MAY_NOT_HEAR')
       else if (identity !== holds && (canPublish || publishes))
@@ -80,9 +91,9 @@ export class Watchdog {
    * Somebody published, and its right to has been withdrawn if it has not the floor. A track may be on its way when a burst ends, or a device
    * come late; but who came after its last burst had ended, with a right that it had then, is put out.
    */
-  async #judge(groupId: GroupId, identity: string, stay: string, isFirst: boolean): Promise<boolean> {
-    const { rooms, names, holder, log } = this.#deps
-    if ((await holder(groupId)) === identity) return true
+  async #judge({ groupId, identity, stay, before, isFirst }: Suspicion): Promise<boolean> {
+    const { rooms, names, floor, log } = this.#deps
+    if (holderOf(await floor(groupId)) === identity) return true
     const room = names.of(groupId)
     if (isFirst) {
       log.warn({ room, identity }, 'published without the floor: its permission was withdrawn')
@@ -90,10 +101,11 @@ export class Watchdog {
     }
     const found = (await rooms.participants(room)).find((one) => one.identity === identity)
     // Told late of an earlier stay, it says nothing of this one.
-    const isThisStay = found?.publishes || found?.stay === stay
-    if (!found || !isThisStay) return true
-    const isToGo = found.publishes || (await this.#cameLate(groupId, found))
-    if (!isToGo || (await holder(groupId)) === identity) return isToGo !== null
+    if (!found || !(found.publishes || found.stay === stay)) return true
+    // If the floor has moved, it may have pressed and published anew since its permission was withdrawn.
+    const publishesOn = found.publishes && (await floor(groupId)).sequence === before.sequence
+    const isToGo = publishesOn || (await this.#cameLate(groupId, found))
+    if (!isToGo || holderOf(await floor(groupId)) === identity) return isToGo !== null
     await this.#putOut(groupId, identity, 'PUBLISHED_WITHOUT_FLOOR')
     return true
   }
