@@ -12,5 +12,7 @@ export default defineConfig({
     expect: { poll: { timeout: 15_000 } },
     // Much of a story is waiting: three files at once keep two cores busy; more only make each other slow.
     maxWorkers: 3,
+    // One process after the other reads the same sources: a file of tests cleans up after itself.
+    isolate: false,
   },
 })

@@ -74,7 +74,8 @@ describe('NEDA starts, stops, is killed and starts again', () => {
     await neda.end('SIGINT')
     expect(neda.printed()).toContain('NEDA stops.')
     expect(neda.printed()).not.toMatch(/error|incomplete/i)
-    expect(isAlive(postgres)).toBe(false)
+    // It has ended; that its parent, which has ended too, is told of it takes a moment.
+    await expect.poll(() => isAlive(postgres)).toBe(false)
   })
 
   test('the second start finds everything again, and SIGTERM in the middle of a burst closes the record', async () => {
