@@ -52,8 +52,10 @@ export async function contest(kind: DeviceKind, neda: Server, liveKit: LiveKit, 
     const figures = sides.get(name) ?? noFigures()
     const first = await warmUp(kind, side)
     if (Number.isNaN(figures.first)) figures.first = first
-    for (let n = turn < 2 ? 0 : 1; n < size.bursts; n += 2) await measure(kind, side, planOf(n), figures, pid)
-    for (let n = turn < 2 ? 0 : 1; team && n < size.contentions; n += 2) {
+    const from = turn < 2 ? 0 : 1
+    for (let n = from; n < size.bursts; n += 2) await measure(kind, side, planOf(n), figures, pid)
+    if (!team) continue
+    for (let n = from; n < size.contentions; n += 2) {
       await contention(kind, team).then(
         (one) => contentions.push(one),
         (error: unknown) => contentionsFailed.push(String(error)),

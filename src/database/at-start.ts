@@ -15,9 +15,8 @@ export async function atStart<Result>(log: Logger, work: () => Promise<Result>, 
     try {
       return await work()
     } catch (err) {
-      if (!isOutage(err)) throw err
-      if (performance.now() > deadline)
-        throw new Error(`PostgreSQL does not answer: ${err instanceof Error ? err.message : err}`, { cause: err })
+      if (!(err instanceof Error && isOutage(err))) throw err
+      if (performance.now() > deadline) throw new Error(`PostgreSQL does not answer: ${err.message}`, { cause: err })
       if (isFirst) log.warn({ err }, 'PostgreSQL does not answer yet, and is asked again')
       await sleep(PAUSE_MS)
     }
