@@ -32,6 +32,21 @@ test('a PostgreSQL that comes a little later is waited for at the start, and tha
   expect(lines).toEqual(lines.map(() => 'PostgreSQL does not answer yet, and is asked again'))
 })
 
+test('a PostgreSQL that takes the connection and is too busy to answer is waited for as well', async () => {
+  await using folder = await dataFolder()
+  const { log, lines } = logLines()
+  await using postgres = await openEmbeddedPostgres({ folder: folder.path, log })
+  const { port } = new URL(postgres.url)
+  await using proxy = await tcpProxy(Number(port))
+  proxy.blackhole()
+  lines.length = 0
+  const url = postgres.url.replace(port, String(proxy.port))
+  const starting = atStart(log, () => holdDatabase(url, log, { shared: true }))
+  await expect.poll(() => lines).toHaveLength(1)
+  proxy.mend()
+  await (await starting)[Symbol.asyncDispose]()
+})
+
 test('a transaction that could not begin in time is tried again', async () => {
   let times = 0
   const late = () =>
