@@ -62,9 +62,9 @@ test('while the record is late it is silent, looked at again, noted once, and pu
   const { watchdog, noted, record } = watching({ mayHear: true, holds: false, publishes: false })
   record.isWritten = false
   expect(await watchdog.look(groupId, published)).toBe(false)
-  expect(await watchdog.look(groupId, published, false)).toBe(false)
+  expect(await watchdog.look(groupId, published, 1)).toBe(false)
   record.isWritten = true
-  expect(await watchdog.look(groupId, published, false)).toBe(true)
+  expect(await watchdog.look(groupId, published, 1)).toBe(true)
   expect(noted.map(({ action }) => action)).toEqual(['PUBLISHED_WITHOUT_FLOOR', 'PUT_OUT_OF_ROOM'])
 })
 

@@ -95,7 +95,7 @@ export class Enforcement implements AsyncDisposable {
     roster.note({ room, identity, stay, isThere: kind !== 'LEFT' })
     if (kind === 'LEFT') return
     if (breaker.isOpen) throw new Error('the media server does not answer')
-    if (!(await this.#watchdog.look(groupId, event))) this.#seek(groupId, event, 0)
+    if (!(await this.#watchdog.look(groupId, event))) this.#lookLater(groupId, event, 0)
   }
 
   /** Looks at all rooms: first whatever is to be taken away anywhere, then what is to be given. */
@@ -164,7 +164,7 @@ export class Enforcement implements AsyncDisposable {
   }
 
   /** Who was to be put out was not found, as LiveKit's own servers tell each other a moment later; or the record was not written yet. */
-  #seek(groupId: GroupId, event: MediaEvent, attempt: number) {
+  #lookLater(groupId: GroupId, event: MediaEvent, attempt: number) {
     const afterMs = LOOK_AGAIN_AFTER_MS[attempt]
     if (afterMs === undefined) return
     const timer = setTimeout(() => {
@@ -176,7 +176,7 @@ export class Enforcement implements AsyncDisposable {
 
   async #lookAgain(groupId: GroupId, event: MediaEvent, attempt: number) {
     try {
-      if (!(await this.#watchdog.look(groupId, event, false))) this.#seek(groupId, event, attempt)
+      if (!(await this.#watchdog.look(groupId, event, attempt))) this.#lookLater(groupId, event, attempt)
     } catch (error) {
       this.#onError(error)
       this.#owed.add(groupId)

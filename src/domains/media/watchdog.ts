@@ -51,7 +51,7 @@ export class Watchdog {
    * Somebody has come to a room, or begun to publish: nobody stays who may not hear, and nobody is heard who has not the floor. False: who is to
    * go was not found, or whether it is to go is not known yet; then it is to be looked at again.
    */
-  async look(groupId: GroupId, { kind, identity, stay }: Omit<MediaEvent, 'room'>, isFirst = true): Promise<boolean> {
+  async look(groupId: GroupId, { kind, identity, stay }: Omit<MediaEvent, 'room'>, attempt = 0): Promise<boolean> {
     const { rooms, names, groups, floor, reconciler } = this.#deps
     if (!(await groups.exists(groupId))) {
       await rooms.close(names.of(groupId))
@@ -60,7 +60,7 @@ export class Watchdog {
     if (!(await this.#mayHear(groupId, identity))) return this.#putOut(groupId, identity, 'MAY_NOT_HEAR')
     const before = await floor(groupId)
     await reconciler.follow({ groupId, identity })
-    return kind !== 'PUBLISHED' || this.#judge({ groupId, identity, stay, before, isFirst })
+    return kind !== 'PUBLISHED' || this.#judge({ groupId, identity, stay, before, isFirst: attempt === 0 })
   }
 
   /** Looks at a whole room: takes away what somebody may not have any more, and answers who is to be given something. */
